@@ -1,0 +1,1 @@
+"""Names: levels, regions, sub-regions and who neighbours whom. No arrays here."""

@@ -1,0 +1,1 @@
+"""Rules over findings, as a guideline reads: SINS, urgency, classification. No arrays."""

@@ -1,0 +1,1 @@
+"""Volume, errors, provenance and citations: what every room stands on."""

@@ -1,0 +1,1 @@
+"""Lesions: found or given, then measured and typed."""

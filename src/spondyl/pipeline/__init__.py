@@ -1,0 +1,1 @@
+"""The order of the work for one case. Composition only."""

@@ -1,0 +1,1 @@
+"""What a case looks like as JSON, HTML, figures and masks. Computes nothing."""

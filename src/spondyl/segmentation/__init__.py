@@ -1,0 +1,1 @@
+"""Vertebra masks from a raw CT, by whichever program is installed."""

@@ -1,0 +1,57 @@
+"""Everything about one case, as the report is given it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from spondyl.anatomy.levels import Level
+from spondyl.core.volume import Volume
+from spondyl.values.canal import CanalMeasure
+from spondyl.values.density import Calibration, DensityMeasure
+from spondyl.values.lesion import Lesion
+from spondyl.values.level_map import LevelMap
+from spondyl.values.quality import LevelQuality, QualityReport
+from spondyl.values.scan import CtScan
+from spondyl.values.score import ClassificationResult, ScoreResult, UrgencyResult
+from spondyl.values.strength import Strength
+from spondyl.values.vertebra import Vertebra
+
+
+@dataclass(frozen=True, eq=False)
+class VertebraResult:
+    """One level. When `quality.assessed` is False everything below it is None or empty."""
+
+    level: Level
+    quality: LevelQuality
+    vertebra: Vertebra | None = None
+    density: DensityMeasure | None = None
+    lesions: tuple[Lesion, ...] = ()
+    canal: CanalMeasure | None = None
+    strength: Strength | None = None
+    strength_reason: str = ""
+    """Why there is no strength, when there is none."""
+    sins: ScoreResult | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class CaseResult:
+    scan: CtScan
+    level_map: LevelMap
+    quality: QualityReport
+    calibration: Calibration
+    vertebrae: tuple[VertebraResult, ...]
+    """From the head down."""
+    urgency: UrgencyResult | None
+    classification: ClassificationResult | None
+    history_given: bool
+    lesions_given: bool
+    cord: Volume | None
+    """Mask on the CT's grid, when one was given."""
+    citations: tuple[str, ...]
+    inputs: dict[str, dict[str, Any]]
+    """By role (ct, vertebrae, lesions, ...): sha256, kind, notes. No names, no paths."""
+    provenance: dict[str, Any]
+    """versions, parameters."""
+    stage_seconds: dict[str, float]
+    """Wall time by stage; shown on the terminal, never in the JSON, which must be the same on every run."""

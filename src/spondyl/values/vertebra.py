@@ -1,0 +1,76 @@
+"""One vertebra: its frame, its parts and its shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spondyl.anatomy.levels import Level
+from spondyl.anatomy.subregions import SubRegion
+from spondyl.core.volume import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A vertebra's own axes: x to its left, y to its back, z up along its axis; right-handed like LPS."""
+
+    origin_mm: NDArray[np.float64]
+    """Centre of the body, LPS mm, (3,)."""
+    axes: NDArray[np.float64]
+    """(3, 3), columns are the unit vectors x, y, z in LPS."""
+
+    def to_local(self, lps_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """LPS mm (..., 3) to the vertebra's own coordinates in mm."""
+        return (lps_mm - self.origin_mm) @ self.axes
+
+    def to_lps(self, local_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        return local_mm @ self.axes.T + self.origin_mm
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Shape of the body and how it stands on its neighbours; None is 'could not be measured', said why in `notes`."""
+
+    anterior_height_mm: float | None
+    middle_height_mm: float | None
+    posterior_height_mm: float | None
+    width_mm: float | None
+    depth_mm: float | None
+    predicted_height_mm: float | None
+    """What the neighbours lead one to expect of the tallest of the three heights, were it intact."""
+    height_loss: float | None
+    """1 - lowest of the three heights over what the neighbours predict; 0.3 is 30 %. A uniform crush shows."""
+    height_loss_interval: tuple[float, float] | None
+    wedge_deg: float | None
+    """Angle between this body's endplates in its sagittal plane, positive when the front is lower."""
+    sagittal_angle_to_above_deg: float | None
+    """Kyphosis positive, between this body's axis and that of the level above."""
+    coronal_angle_to_above_deg: float | None
+    translation_ap_mm: float | None
+    """Offset of the level above on this one along this one's y, backward positive, beyond the spine's own curve."""
+    translation_lr_mm: float | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Vertebra:
+    level: Level
+    frame: Frame
+    parts: Volume
+    """`SubRegion` labels on a crop of the CT's grid; 0 outside this vertebra."""
+    geometry: Geometry
+    subregion_source: str
+    """'given' or 'shape'."""
+    cut_parts: tuple[SubRegion, ...] = ()
+    """Parts that reach the outermost slice of the scan, so that some of them is missing."""
+
+    def mask(self, *parts: SubRegion) -> NDArray[np.bool_]:
+        """Boolean array on the grid of `parts`; all of the vertebra when none is named."""
+        if not parts:
+            return self.parts.array > 0
+        return np.isin(self.parts.array, [int(part) for part in parts])
+
+    def volume_mm3(self, *parts: SubRegion) -> float:
+        return float(self.mask(*parts).sum() * self.parts.voxel_volume_mm3)

@@ -1,0 +1,1 @@
+"""One vertebra: its own frame, its sub-regions, its heights, and how it stands on its neighbours."""
