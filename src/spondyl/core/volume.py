@@ -111,7 +111,7 @@ class Volume:
         source = self.array if self.array.dtype != np.bool_ else self.array.view(np.uint8)
         kind = np.float32 if order else source.dtype
         flat = ndimage.map_coordinates(
-            source, points.reshape(-1, 3).T, order=order, mode="constant", cval=outside, output=kind
+            source, points.reshape(-1, 3).T, order=order, mode="grid-constant", cval=outside, output=kind
         )
         return flat.reshape(points.shape[:-1])
 
@@ -123,7 +123,14 @@ class Volume:
         source = self.array if self.array.dtype != np.bool_ else self.array.view(np.uint8)
         kind = np.float32 if order else source.dtype
         array = ndimage.affine_transform(
-            source, to_self[:3, :3], to_self[:3, 3], grid.shape, order=order, mode="constant", cval=outside, output=kind
+            source,
+            to_self[:3, :3],
+            to_self[:3, 3],
+            grid.shape,
+            order=order,
+            mode="grid-constant",
+            cval=outside,
+            output=kind,
         )
         return Volume(array, grid.affine, self.quantity)
 
