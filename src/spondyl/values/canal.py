@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spondyl.core.volume import Volume
+
+from spondyl.core.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,3 +34,7 @@ class CanalMeasure:
     escc_reason: str
     """Why that grade, or why none can be given (bone alone on CT: MRI is needed)."""
     notes: tuple[str, ...] = ()
+    lumen: Volume | None = field(default=None, repr=False)
+    """Boolean, on the grid of the vertebra's `parts`; only where the ring is closed."""
+    mask: Volume | None = None
+    """Boolean, on a crop of the CT's grid: what was measured as canal; None when nothing is to be shown."""
