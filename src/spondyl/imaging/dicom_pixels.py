@@ -1,0 +1,131 @@
+"""Voxels of DICOM slices in HU. Plain pixels come through pydicom, compressed ones through GDCM in SimpleITK."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spondyl.core.errors import UnreadableInput, UnsuitableImage
+from spondyl.imaging.dicom_headers import Frame
+from spondyl.imaging.dicom_stack import CUT_OFF
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+PLAIN_SYNTAXES = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99")
+"""Implicit and explicit little endian, big endian, deflated: pixels as they are."""
+DEFLATED = "1.2.840.10008.1.2.1.99"
+PIXEL_TAGS = [
+    "BitsAllocated",
+    "BitsStored",
+    "Columns",
+    "HighBit",
+    "NumberOfFrames",
+    "PhotometricInterpretation",
+    "PixelData",
+    "PixelRepresentation",
+    "Rows",
+    "SamplesPerPixel",
+]
+
+
+def voxels_hu(frames: tuple[Frame, ...]) -> NDArray:
+    """HU (frame, row, column): int16 where every slice's slope and intercept are whole numbers, else float32."""
+    whole = all(float(_rescale(frame)[n]).is_integer() for frame in frames for n in (0, 1))
+    check_sizes(frames)
+    shape = (len(frames), int(frames[0].text("Rows")), int(frames[0].text("Columns")))
+    array = np.empty(shape, np.int16 if whole else np.float32)
+    by_file: dict[Path, list[int]] = {}
+    for place, frame in enumerate(frames):
+        by_file.setdefault(frame.file, []).append(place)
+    for places in by_file.values():
+        stored = _decoded(frames[places[0]])
+        for place in places:
+            array[place] = _in_hu(stored, frames[place], array.dtype)
+    return array
+
+
+def frame_hu(frame: Frame) -> NDArray:
+    """HU (row, column) of one slice."""
+    return voxels_hu((frame,))[0]
+
+
+def check_sizes(frames: tuple[Frame, ...]) -> None:
+    """Raises UnreadableInput for a plain file shorter than the pixels it claims, before any of them is read."""
+    for frame in frames:
+        claimed = int(frame.text("Rows")) * int(frame.text("Columns")) * 2 * frame.frames_in_file
+        plain = frame.transfer_syntax in PLAIN_SYNTAXES and frame.transfer_syntax != DEFLATED
+        if plain and frame.file.stat().st_size < claimed:
+            raise _cut_off(frame)
+
+
+def _decoded(frame: Frame) -> NDArray:
+    """Pixels of a file (frame, row, column): stored values when plain, HU when GDCM has decoded them."""
+    import pydicom
+
+    try:
+        header = pydicom.dcmread(frame.file, force=True, specific_tags=[*PIXEL_TAGS])
+    except (EOFError, OSError, ValueError) as error:
+        raise _cut_off(frame) from error
+    if "PixelData" not in header:
+        raise _cut_off(frame)
+    array = _plain(header, frame) if frame.transfer_syntax in PLAIN_SYNTAXES else _decompressed(frame)
+    expected = (frame.frames_in_file, int(frame.text("Rows")), int(frame.text("Columns")))
+    if array.size != np.prod(expected):
+        raise _cut_off(frame)
+    return array.reshape(expected)
+
+
+def _plain(header: Dataset, frame: Frame) -> NDArray:
+    import pydicom
+
+    if "TransferSyntaxUID" not in header.file_meta:
+        header.file_meta.TransferSyntaxUID = pydicom.uid.UID(frame.transfer_syntax)
+    try:
+        return header.pixel_array
+    except (ValueError, AttributeError) as error:
+        raise _cut_off(frame) from error
+
+
+def _decompressed(frame: Frame) -> NDArray:
+    import pydicom
+    import SimpleITK as sitk
+
+    name = pydicom.uid.UID(frame.transfer_syntax).name
+    refusal = UnsuitableImage(
+        f"the CT's slices are compressed ({name}) in a way that could not be decoded.",
+        "Export them uncompressed (explicit VR little endian), or decompress them with gdcmconv --raw.",
+    )
+    if frame.frames_in_file > 1:
+        raise refusal
+    try:
+        return sitk.GetArrayFromImage(sitk.ReadImage(str(frame.file), imageIO="GDCMImageIO"))
+    except RuntimeError as error:
+        raise refusal from error
+
+
+def _in_hu(stored: NDArray, frame: Frame, dtype: np.dtype) -> NDArray:
+    pixels = stored[frame.index]
+    if frame.transfer_syntax in PLAIN_SYNTAXES:
+        slope, intercept = _rescale(frame)
+        if dtype == np.int16:
+            pixels = pixels.astype(np.int32) * int(slope) + int(intercept)
+        else:
+            pixels = pixels.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    return np.clip(pixels, -32768, 32767) if dtype == np.int16 else pixels
+
+
+def _rescale(frame: Frame) -> tuple[float, float]:
+    slope, intercept = frame.number("RescaleSlope"), frame.number("RescaleIntercept")
+    if slope is None or intercept is None:
+        raise UnsuitableImage("a slice of the CT has no RescaleSlope or RescaleIntercept.", CUT_OFF)
+    return slope, intercept
+
+
+def _cut_off(frame: Frame) -> UnreadableInput:
+    number = frame.number("InstanceNumber")
+    which = "a slice" if number is None else f"image {number:.0f}"
+    return UnreadableInput(f"{which} of the CT is cut off: its file is shorter than its pixels.", CUT_OFF)
