@@ -36,5 +36,3 @@ class CanalMeasure:
     notes: tuple[str, ...] = ()
     lumen: Volume | None = field(default=None, repr=False)
     """Boolean, on the grid of the vertebra's `parts`; only where the ring is closed."""
-    mask: Volume | None = None
-    """Boolean, on a crop of the CT's grid: what was measured as canal; None when nothing is to be shown."""
