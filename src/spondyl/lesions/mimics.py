@@ -1,0 +1,83 @@
+"""What else a candidate could be: harmless look-alikes lower its confidence and are named in its notes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from spondyl.core.volume import Volume
+from spondyl.lesions.place import Place
+from spondyl.values.lesion import LesionType
+from spondyl.values.vertebra import Vertebra
+
+ENDPLATE_MM = 6.0
+"""Own choice: degenerative sclerosis and nodes of disc tissue lie under the endplate; metastases keep no such rule."""
+ENDPLATE_SHARE = 0.5
+RIM = 0.75
+"""Own choice: beyond this relative distance from the body's middle lie osteophytes and the ring."""
+FAT_HU = -20.0
+"""Own choice: well below water, whatever the noise of a mean over a lesion: fat or gas, not tumour."""
+ISLAND_MEAN_HU, ISLAND_MAX_HU = 885.0, 1060.0
+"""Denser than both speaks for a bone island [ulano2016]."""
+VEIN_MIDLINE, VEIN_BACK, VEIN_UP, VEIN_MM = 0.35, 0.2, 0.5, 11.0
+"""Own choice, after the place of the basivertebral foramen [tzika2021]: near the midline, back half, middle height."""
+ARCH_SHARE = 0.6
+"""Own choice: dense bone that lies mostly in the arch. Compact bone there reaches 700 to 1000 HU, as metastases do
+[ulano2016], so that density alone can't tell them apart."""
+SYMMETRIC = 0.6
+"""Own choice: the mirrored place deviates this much as well, so the bone is built so rather than ill."""
+
+Finding = tuple[float, str]
+"""Factor on the confidence, and the note."""
+
+
+def look_alikes(
+    mask: NDArray[np.bool_], kind: LesionType, hu: NDArray, place: Place, diameter_mm: float
+) -> list[Finding]:
+    """All look-alikes that fit a candidate of the given kind."""
+    body = mask & np.isfinite(place.up)
+    in_body = bool(body.sum() > 0.5 * mask.sum())
+    found: list[Finding] = []
+    under_endplate = (place.endplate_mm[body] < ENDPLATE_MM).mean() if in_body else 0.0
+    at_rim = (np.maximum(np.abs(place.left[body]), np.abs(place.back[body])) > RIM).mean() if in_body else 0.0
+    if kind == "lytic":
+        if hu[mask].mean() < FAT_HU:
+            found.append((0.4, "holds fat or gas: haemangioma, fatty marrow or vacuum are likelier"))
+        if in_body and _at_vein(body, place) and diameter_mm < VEIN_MM:
+            found.append((0.6, "lies where the basivertebral vein enters"))
+        if under_endplate > ENDPLATE_SHARE:
+            found.append((0.5, "lies under an endplate: a Schmorl node is possible"))
+    else:
+        if under_endplate > ENDPLATE_SHARE:
+            found.append((0.4, "lies under an endplate: degenerative sclerosis is possible"))
+        if at_rim > ENDPLATE_SHARE:
+            found.append((0.6, "lies at the rim of the body: an osteophyte is possible"))
+        if place.arch[mask].mean() > ARCH_SHARE:
+            found.append((0.4, "lies in the arch, whose compact bone varies: arthrosis or load is possible"))
+        if hu[mask].mean() > ISLAND_MEAN_HU and hu[mask].max() > ISLAND_MAX_HU:
+            found.append((0.8, "as dense as a bone island (enostosis)"))
+    return found
+
+
+def _at_vein(body: NDArray[np.bool_], place: Place) -> bool:
+    left, back, up = (float(axis[body].mean()) for axis in (place.left, place.back, place.up))
+    return abs(left) < VEIN_MIDLINE and back > VEIN_BACK and abs(up) < VEIN_UP
+
+
+def mirrored(mask: NDArray[np.bool_], deviation: NDArray[np.float32], vertebra: Vertebra) -> list[Finding]:
+    """Left against right: a candidate off the midline whose mirror image deviates as well is less likely ill."""
+    here = mask & np.isfinite(deviation)
+    if not here.any():
+        return []
+    grid: Volume = vertebra.parts
+    local = vertebra.frame.to_local(grid.to_lps(np.argwhere(here)))
+    if abs(local[:, 0].mean()) < 2 * np.std(local[:, 0]):
+        return []
+    index = grid.to_index(vertebra.frame.to_lps(local * [-1, 1, 1]))
+    there = ndimage.map_coordinates(deviation, index.T, order=0, mode="constant", cval=np.nan)
+    if np.isfinite(there).mean() < 0.5:
+        return []
+    if np.nanmean(there) / deviation[here].mean() > SYMMETRIC:
+        return [(0.6, "the same place on the other side looks alike")]
+    return []
