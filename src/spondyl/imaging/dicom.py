@@ -25,11 +25,11 @@ OTHER_ROUTES = ("ORAL", "RECTAL", "INTRATHECAL", "ARTICULAR", "PO")
 
 def read_series(found: Found, series: Series, reason: str, sha256: str) -> CtScan:
     """The scan of one series of a folder. Raises UnsuitableImage or UnreadableInput, saying what was found."""
-    frames, notes = _slices_only(series)
-    check_frames(frames)
-    check_sizes(frames)
-    frames, doubled = _without_doubles(frames)
-    notes += doubled
+    check_frames(series.frames)
+    check_sizes(series.frames)
+    frames, notes = _without_doubles(series.frames)
+    if series.localizers:
+        notes.append(f"{series.localizers} localizer image(s) within the series were left out.")
     stack = regular_stack(frames)
     array = voxels_hu(stack.frames)
     notes += _padding_notes(array, stack.frames)
@@ -53,15 +53,6 @@ def read_series(found: Found, series: Series, reason: str, sha256: str) -> CtSca
         sha256=sha256,
         notes=tuple(notes),
     )
-
-
-def _slices_only(series: Series) -> tuple[tuple[Frame, ...], list[str]]:
-    """Frames without the localizers that some scanners file with the slices."""
-    frames = tuple(frame for frame in series.frames if "LOCALIZER" not in frame.text("ImageType").upper())
-    left_out = len(series.frames) - len(frames)
-    if not frames:
-        raise UnsuitableImage("the CT's series holds localizers only.", "Give the series with the slices.")
-    return frames, [f"{left_out} localizer image(s) within the series were left out."] if left_out else []
 
 
 def _without_doubles(frames: tuple[Frame, ...]) -> tuple[tuple[Frame, ...], list[str]]:

@@ -93,6 +93,9 @@ class Frame:
 class Series:
     uid: str
     frames: tuple[Frame, ...]
+    """Its slices; its localizers only where it holds nothing else."""
+    localizers: int = 0
+    """Localizers that some scanners file with the slices, left out of `frames`."""
 
     @property
     def first(self) -> Frame:
@@ -124,8 +127,13 @@ def read_headers(path: Path) -> Found:
             damaged += 1
         elif not _is_dicomdir(header):
             frames.setdefault(str(header.SeriesInstanceUID), []).extend(_frames(file, header))
-    series = [Series(uid, tuple(members)) for uid, members in frames.items()]
+    series = [_without_localizers(uid, members) for uid, members in frames.items()]
     return Found(tuple(sorted(series, key=lambda s: (s.number is None, s.number or 0, s.uid))), damaged)
+
+
+def _without_localizers(uid: str, members: list[Frame]) -> Series:
+    slices = [frame for frame in members if "LOCALIZER" not in frame.text("ImageType").upper()]
+    return Series(uid, tuple(slices or members), len(members) - len(slices) if slices else 0)
 
 
 def looks_like_dicom(file: Path) -> bool:

@@ -18,8 +18,8 @@ ORIENTATION_TOLERANCE = 1e-3
 """Own choice: largest difference of direction cosines within a series; 0.06 degrees is rounding."""
 GRID_TOLERANCE = 0.1
 """Own choice: a slice may stand this share of the spacing off the regular grid ..."""
-ROUNDING_MM = 0.06
-"""... or this far, whichever is more: some scanners write positions to 0.1 mm."""
+ROUNDING_MM = 0.11
+"""... or this far, whichever is more: some scanners write positions to 0.1 mm, the ends of the stack included."""
 MAX_MATRIX = 4096
 """Own choice: CT matrices reach 2048; a larger claim is a damaged or hostile header."""
 CUT_OFF = "Export the series from the archive (PACS) again."

@@ -14,9 +14,9 @@ AIR_HU = -500
 BONE_HU = 150
 """Own choice: every scan of a spine has cortex above it; without it the numbers are no HU or show no bone."""
 WINDOW_HU = 1500
-WINDOW_SHARE = 1e-4
-"""Own choice: with a maximum below WINDOW_HU, this share of voxels at exactly the maximum shows a cut; the
-saturation of scanners themselves lies at 3071 and above."""
+WINDOW_SHARE, WINDOW_VOXELS = 1e-4, 100
+"""Own choice: with a maximum below WINDOW_HU, this share and number of voxels at exactly the maximum show a cut;
+the saturation of scanners themselves lies at 3071 and above."""
 
 
 def plain_hu(array: NDArray) -> tuple[NDArray, tuple[str, ...]]:
@@ -32,7 +32,7 @@ def plain_hu(array: NDArray) -> tuple[NDArray, tuple[str, ...]]:
             f"The CT holds no air (lowest value {low:g}): taken as HU as it stands; were it in other units, every "
             "density would be wrong."
         )
-    if high < WINDOW_HU and np.count_nonzero(array == high) > WINDOW_SHARE * array.size:
+    if high < WINDOW_HU and np.count_nonzero(array == high) > max(WINDOW_SHARE * array.size, WINDOW_VOXELS):
         notes.append(f"The CT's values seem cut at {high:g} HU; denser bone would read too low.")
     if low < LOWEST_HU:
         array = np.maximum(array, array.dtype.type(LOWEST_HU))
