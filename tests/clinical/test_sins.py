@@ -255,6 +255,8 @@ def test_a_given_reading_is_taken_and_an_absent_one_is_not():
         (0.02, (-0.03, 0.07), 0.5, {"none", "none_over_half_involved"}),
         (0.15, (0.12, 0.18), 0.1, {"under_50", "none"}),
         (0.50, (0.50, 0.50), 0.1, {"over_50", "under_50"}),
+        (0.45, (0.40, 0.50), 0.1, {"over_50", "under_50"}),
+        (0.55, (0.50, 0.60), 0.1, {"over_50", "under_50"}),
         (0.50, None, 0.1, {"over_50", "under_50"}),
         (None, None, 0.1, {"over_50", "under_50", "none"}),
         (math.nan, None, None, set(TABLE["collapse"])),

@@ -90,12 +90,12 @@ def _advice(low: int, high: int, missing: tuple[str, ...]) -> str:
     threshold = table.value("advice.consult_from")
     to_learn = f" Not known: {', '.join(missing)}." if missing else ""
     if low >= threshold:
-        words = f"Surgical consultation is advised by the authors of the score from {threshold} points on."
+        said = f"Surgical consultation is advised by the authors of the score from {threshold} points on."
     elif high >= threshold:
-        words = f"May need surgical consultation: the total may reach {threshold} points, from which on it is advised."
+        said = f"May need surgical consultation: the total may reach {threshold} points, from which on it is advised."
     else:
-        words = f"The score by itself does not call for surgical consultation (advised from {threshold} points on)."
-    return f"{words}{to_learn} {' '.join(limits())}"
+        said = f"The score by itself does not call for surgical consultation (advised from {threshold} points on)."
+    return f"{said}{to_learn} {' '.join(limits())}"
 
 
 # Items from the history
@@ -151,7 +151,7 @@ def collapse_item(
     """Collapse from the share of height lost (0.3 is 30 %) and the share of the body that lesions hold.
 
     `interval` is the uncertainty of the height loss; without one, a margin of 10 percentage points is taken.
-    A loss of exactly half, with an interval of no width, leaves both answers open (own choice).
+    The table has no row for a loss of exactly half: where that is possible, both rows are (own choice).
     """
     height_loss, body_share = _measured(height_loss), _measured(body_share)
     if height_loss is None:
@@ -170,10 +170,9 @@ def collapse_item(
 
 
 def _collapsed(low: float, high: float) -> list[str]:
+    # Exactly half stands in neither row of the table; it counts as possible in both (own choice).
     half = _number("collapse.half")
-    if low == high == half:
-        return list(rules.load("sins").value("measured.collapse.exactly_half"))
-    return [*(["over_50"] if high > half else []), *(["under_50"] if low < half else [])]
+    return [*(["over_50"] if high >= half else []), *(["under_50"] if low <= half else [])]
 
 
 def _involved(body_share: float | None) -> list[str]:
