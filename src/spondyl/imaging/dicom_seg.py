@@ -23,7 +23,9 @@ _ORDINALS = (
 _ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)})\s+(cervical|thoracic|lumbar|sacral)\b")
 _SHORT = re.compile(r"(?<![a-z0-9])([ctls])[ -]?0?(\d{1,2})(?![0-9a-z])")
 # A disc or a rib carries the name of a vertebra without being one.
-_NOT_A_VERTEBRA = re.compile(r"\b(disc|disk|intervertebral|rib|nerve|root|endplate|muscle|lesion|metastas[ie]s|tumou?r)s?\b")
+_NOT_A_VERTEBRA = re.compile(
+    r"\b(disc|disk|intervertebral|rib|nerve|root|endplate|muscle|lesion|metastas[ie]s|tumou?r)s?\b"
+)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from spondyl.values.level_map import LevelMap
 NEARBY_MM = 10.0
 """Own choice: metal this close sends streaks and shadows through a vertebra."""
 _DENSEST_BONE_HU = 2000.0  # so that a screw does not lift the mean of what should be bone
+_ROUNDING_MM = 1e-6  # a label one voxel deep has all of its voxels at its centroid
 _EDGES = (("right", "left"), ("front", "back"), ("lower", "upper"))  # of canonical axes: low index, high index
 
 
@@ -68,7 +69,7 @@ def measure(ct: Volume, levels: LevelMap, level: Level) -> Measured:
         level=level,
         volume_mm3=len(points) * mask.voxel_volume_mm3,
         centroid_mm=centroid,
-        front_mm=points[points[:, 1] < centroid[1]],
+        front_mm=points[points[:, 1] <= centroid[1] + _ROUNDING_MM],
         pieces=_pieces(mask, start, levels.labels.shape),
         mean_hu=float(np.minimum(hu, _DENSEST_BONE_HU).mean()),
         metal_mm3=inside,

@@ -27,6 +27,7 @@ MIXED_STOPS, MIXED_WARNS = 0.05, 0.01
 """Share of a vertebra's front half that lies beyond the middle between it and its neighbour by a further quarter."""
 _TYPICAL_STEP_MM = {Region.CERVICAL: 17.0, Region.THORACIC: 25.0, Region.LUMBAR: 36.0}
 """Between centroids of an adult's neighbours, for rows too short to show their own."""
+_SAME_PLACE_MM = 1.0
 _REFERENCES = 4  # neighbours or pairs that make an expectation: enough for a median that one wrong one can't move
 
 
@@ -99,6 +100,8 @@ def mixed_neighbours(row: Sequence[Measured]) -> Iterator[Finding]:
             continue
         middle_up, middle_low = upper.front_mm.mean(axis=0), lower.front_mm.mean(axis=0)
         axis, halfway = middle_low - middle_up, (middle_low + middle_up) / 2
+        if float(np.linalg.norm(axis)) < _SAME_PLACE_MM:
+            continue  # no side to be on: one label lies around the other, which the other checks name
         for entry, other, sign in ((upper, lower, 1.0), (lower, upper, -1.0)):
             # In units of the distance between the two: 0 halfway, 0.5 at the other's centre.
             beyond = sign * ((entry.front_mm - halfway) @ axis) / float(axis @ axis)

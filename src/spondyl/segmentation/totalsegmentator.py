@@ -41,7 +41,7 @@ def segment(ct: CtScan, out: Path) -> Path:
             totalsegmentator(scan, out, ml=True, task="total", roi_subset=list(CLASSES), quiet=True)
         except SpondylError:
             raise
-        except Exception as error:  # torch, nnU-Net and the download of weights fail in many ways
+        except (Exception, SystemExit) as error:  # torch, nnU-Net, its licence check and its download fail in many ways
             raise InputError(
                 f"TotalSegmentator failed ({type(error).__name__}), so the CT has no vertebra mask.",
                 f"Run it by itself to see why, and give its mask: {_COMMAND}",
