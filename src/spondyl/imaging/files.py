@@ -13,6 +13,7 @@ from spondyl.imaging.nifti import EXPORT_AGAIN, read_nifti
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 ITK_SUFFIXES = (".nrrd", ".mha")
+NRRD_HEADER_BYTES = 1 << 16
 IMAGE_SUFFIXES = NIFTI_SUFFIXES + ITK_SUFFIXES
 
 
@@ -55,11 +56,8 @@ def _read_with_itk(path: Path, role: str) -> Volume:
             "A grey-value image is needed.",
         )
     check_shape(reader.GetSize(), role)
-    if path.name.lower().endswith(".nrrd") and "NRRD_space" not in reader.GetMetaDataKeys():
-        raise UnsuitableImage(
-            f"{role} does not say how it lies in the patient (the NRRD header has no 'space').",
-            "Save it with 'space: left-posterior-superior' or another anatomical space.",
-        )
+    if path.name.lower().endswith(".nrrd"):
+        _check_nrrd_place(path, reader.GetMetaDataKeys(), role)
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(reader.GetDirection(), (3, 3)) * np.array(reader.GetSpacing())
     affine[:3, 3] = reader.GetOrigin()
@@ -69,3 +67,15 @@ def _read_with_itk(path: Path, role: str) -> Volume:
     except RuntimeError as error:
         raise UnreadableInput(f"{role} is damaged or cut off: its voxels could not be read.", EXPORT_AGAIN) from error
     return Volume(array.transpose(2, 1, 0), affine, "HU")
+
+
+def _check_nrrd_place(path: Path, known: tuple[str, ...], role: str) -> None:
+    """ITK takes the array's axes for the patient's where a NRRD header does not place them; that is refused."""
+    with path.open("rb") as file:
+        header = file.read(NRRD_HEADER_BYTES).split(b"\n\n")[0].lower()
+    directions = [line for line in header.splitlines() if line.startswith(b"space directions:")]
+    if "NRRD_space" not in known or not directions or b"none" in directions[0] or b"nan" in directions[0]:
+        raise UnsuitableImage(
+            f"{role} does not say how it lies in the patient (its NRRD header lacks 'space' or 'space directions').",
+            "Save it with 'space: left-posterior-superior' or another anatomical space, and with directions.",
+        )
