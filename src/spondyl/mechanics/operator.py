@@ -1,0 +1,216 @@
+"""The stiffness operator without a matrix: y = K u, run by run along the rows of the lattice.
+
+Each run of elements is worked off in three steps on small row buffers: node rows are summed and subtracted over y and z
+(`_gather`), every element turns its 24 modal amplitudes into 21 modal forces (`_elements`), and the forces go back to
+the four node rows (`_scatter`). Loops run over whole lanes with one row each: only then does the compiler vectorise.
+Even blocks of layers run first, then odd ones, so no two threads add to one node.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from spondyl.mechanics.compiled import ALONE, Workers, kernel
+from spondyl.mechanics.element import Spacing, modal_coefficients
+from spondyl.mechanics.grid import LANE, MAX_RUN, Lattice
+
+SHARED_FROM_ELEMENTS = 20000
+"""Below so many elements one thread is faster than handing the work round. Own choice, from timing on two cores."""
+
+# Kernel indices are unsigned: signed ones are tested for Python's negative indexing, which prevents vectorisation.
+U = np.uint64
+ROW = U(MAX_RUN + 1 + LANE)
+LANE_U = U(LANE)
+MODULUS = U(12) * ROW  # row of the element's moduli, after 12 node rows
+TO_RIGHT = U(13) * ROW  # 12 rows of modal forces on each element's right nodes
+TO_LEFT = U(25) * ROW  # 12 rows on its left nodes
+BUFFER = int(U(37) * ROW)
+
+
+@kernel
+def _gather(u: Any, buffer: Any, stride: Any, n00: Any, n10: Any, n01: Any, n11: Any, width: Any) -> None:
+    """Sums and differences over y and z of the four node rows, for each component."""
+    for component in range(3):
+        shift = U(component) * stride
+        out = U(4 * component) * ROW
+        row00 = u[shift + n00 : shift + n00 + width]
+        row10 = u[shift + n10 : shift + n10 + width]
+        row01 = u[shift + n01 : shift + n01 + width]
+        row11 = u[shift + n11 : shift + n11 + width]
+        for i in range(width):
+            low = row00[i] + row10[i]
+            low_y = row10[i] - row00[i]
+            high = row01[i] + row11[i]
+            high_y = row11[i] - row01[i]
+            buffer[out + i] = low + high
+            buffer[out + ROW + i] = low_y + high_y
+            buffer[out + U(2) * ROW + i] = high - low
+            buffer[out + U(3) * ROW + i] = high_y - low_y
+
+
+@kernel
+def _elements(buffer: Any, width: Any, k: Any) -> None:
+    """Modal forces of every element in the row.
+
+    u, v, w are the components; the digit is the mode: bit 1 for xi, 2 for eta, 4 for zeta. Mode 0 is a rigid shift.
+    """
+    third = k[0] / (k[0] + k[0] + k[0])
+    xu, xv, xw, yu, yv, yw, zu, zv, zw = k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8]
+    lam_xy, mu_xy, lam_xz, mu_xz, lam_yz, mu_yz = k[9], k[10], k[11], k[12], k[13], k[14]
+    for i in range(width):
+        e = buffer[MODULUS + i]
+        j = i + U(1)
+        u1 = (buffer[j] - buffer[i]) * e
+        u2 = (buffer[ROW + j] + buffer[ROW + i]) * e
+        u3 = (buffer[ROW + j] - buffer[ROW + i]) * e
+        u4 = (buffer[U(2) * ROW + j] + buffer[U(2) * ROW + i]) * e
+        u5 = (buffer[U(2) * ROW + j] - buffer[U(2) * ROW + i]) * e
+        u6 = (buffer[U(3) * ROW + j] + buffer[U(3) * ROW + i]) * e
+        u7 = (buffer[U(3) * ROW + j] - buffer[U(3) * ROW + i]) * e
+        v1 = (buffer[U(4) * ROW + j] - buffer[U(4) * ROW + i]) * e
+        v2 = (buffer[U(5) * ROW + j] + buffer[U(5) * ROW + i]) * e
+        v3 = (buffer[U(5) * ROW + j] - buffer[U(5) * ROW + i]) * e
+        v4 = (buffer[U(6) * ROW + j] + buffer[U(6) * ROW + i]) * e
+        v5 = (buffer[U(6) * ROW + j] - buffer[U(6) * ROW + i]) * e
+        v6 = (buffer[U(7) * ROW + j] + buffer[U(7) * ROW + i]) * e
+        v7 = (buffer[U(7) * ROW + j] - buffer[U(7) * ROW + i]) * e
+        w1 = (buffer[U(8) * ROW + j] - buffer[U(8) * ROW + i]) * e
+        w2 = (buffer[U(9) * ROW + j] + buffer[U(9) * ROW + i]) * e
+        w3 = (buffer[U(9) * ROW + j] - buffer[U(9) * ROW + i]) * e
+        w4 = (buffer[U(10) * ROW + j] + buffer[U(10) * ROW + i]) * e
+        w5 = (buffer[U(10) * ROW + j] - buffer[U(10) * ROW + i]) * e
+        w6 = (buffer[U(11) * ROW + j] + buffer[U(11) * ROW + i]) * e
+        w7 = (buffer[U(11) * ROW + j] - buffer[U(11) * ROW + i]) * e
+
+        fu1 = xu * u1 + lam_xy * v2 + lam_xz * w4
+        fu2 = yu * u2 + mu_xy * v1
+        fu4 = zu * u4 + mu_xz * w1
+        fu3 = third * ((xu + yu) * u3 + lam_xz * w6)
+        fu5 = third * ((xu + zu) * u5 + lam_xy * v6)
+        fu6 = third * ((yu + zu) * u6 + mu_xy * v5 + mu_xz * w3)
+        fu7 = third * third * (xu + yu + zu) * u7
+        fv1 = xv * v1 + mu_xy * u2
+        fv2 = yv * v2 + lam_xy * u1 + lam_yz * w4
+        fv4 = zv * v4 + mu_yz * w2
+        fv3 = third * ((xv + yv) * v3 + lam_yz * w5)
+        fv5 = third * ((xv + zv) * v5 + mu_xy * u6 + mu_yz * w3)
+        fv6 = third * ((yv + zv) * v6 + lam_xy * u5)
+        fv7 = third * third * (xv + yv + zv) * v7
+        fw1 = xw * w1 + mu_xz * u4
+        fw2 = yw * w2 + mu_yz * v4
+        fw4 = zw * w4 + lam_xz * u1 + lam_yz * v2
+        fw3 = third * ((xw + yw) * w3 + mu_xz * u6 + mu_yz * v5)
+        fw5 = third * ((xw + zw) * w5 + lam_yz * v3)
+        fw6 = third * ((yw + zw) * w6 + lam_xz * u3)
+        fw7 = third * third * (xw + yw + zw) * w7
+
+        buffer[TO_RIGHT + j] = fu1
+        buffer[TO_RIGHT + ROW + j] = fu2 + fu3
+        buffer[TO_RIGHT + U(2) * ROW + j] = fu4 + fu5
+        buffer[TO_RIGHT + U(3) * ROW + j] = fu6 + fu7
+        buffer[TO_RIGHT + U(4) * ROW + j] = fv1
+        buffer[TO_RIGHT + U(5) * ROW + j] = fv2 + fv3
+        buffer[TO_RIGHT + U(6) * ROW + j] = fv4 + fv5
+        buffer[TO_RIGHT + U(7) * ROW + j] = fv6 + fv7
+        buffer[TO_RIGHT + U(8) * ROW + j] = fw1
+        buffer[TO_RIGHT + U(9) * ROW + j] = fw2 + fw3
+        buffer[TO_RIGHT + U(10) * ROW + j] = fw4 + fw5
+        buffer[TO_RIGHT + U(11) * ROW + j] = fw6 + fw7
+        buffer[TO_LEFT + i] = -fu1
+        buffer[TO_LEFT + ROW + i] = fu2 - fu3
+        buffer[TO_LEFT + U(2) * ROW + i] = fu4 - fu5
+        buffer[TO_LEFT + U(3) * ROW + i] = fu6 - fu7
+        buffer[TO_LEFT + U(4) * ROW + i] = -fv1
+        buffer[TO_LEFT + U(5) * ROW + i] = fv2 - fv3
+        buffer[TO_LEFT + U(6) * ROW + i] = fv4 - fv5
+        buffer[TO_LEFT + U(7) * ROW + i] = fv6 - fv7
+        buffer[TO_LEFT + U(8) * ROW + i] = -fw1
+        buffer[TO_LEFT + U(9) * ROW + i] = fw2 - fw3
+        buffer[TO_LEFT + U(10) * ROW + i] = fw4 - fw5
+        buffer[TO_LEFT + U(11) * ROW + i] = fw6 - fw7
+
+
+@kernel
+def _scatter(y: Any, buffer: Any, stride: Any, n00: Any, n10: Any, n01: Any, n11: Any, width: Any) -> None:
+    """Modal forces back to the four node rows, over the node rows' buffers."""
+    for component in range(3):
+        out = U(4 * component) * ROW
+        right = TO_RIGHT + out
+        left = TO_LEFT + out
+        for i in range(width):
+            f = buffer[right + i] + buffer[left + i]
+            f_y = buffer[right + ROW + i] + buffer[left + ROW + i]
+            f_z = buffer[right + U(2) * ROW + i] + buffer[left + U(2) * ROW + i]
+            f_yz = buffer[right + U(3) * ROW + i] + buffer[left + U(3) * ROW + i]
+            buffer[out + i] = (f + f_yz) - (f_y + f_z)
+            buffer[out + ROW + i] = (f - f_yz) + (f_y - f_z)
+            buffer[out + U(2) * ROW + i] = (f - f_yz) - (f_y - f_z)
+            buffer[out + U(3) * ROW + i] = (f + f_yz) + (f_y + f_z)
+        for corner, node in enumerate((n00, n10, n01, n11)):
+            start = U(component) * stride + node
+            row = y[start : start + width]
+            source = out + U(corner) * ROW
+            for i in range(width):
+                row[i] += buffer[source + i]
+
+
+@kernel
+def _apply(
+    begin: int, step: int, u: Any, y: Any, modulus: Any, stride: Any, runs: Any, blocks: Any, coefficients: Any
+) -> None:
+    buffer = np.zeros(BUFFER, u.dtype)
+    for block in range(begin, len(blocks), step):
+        for component in range(3):
+            y[U(component) * stride + blocks[block, 2] : U(component) * stride + blocks[block, 3]] = 0
+        for run in range(blocks[block, 0], blocks[block, 1]):
+            n00, n10, n01, n11 = runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 3]
+            first, length = runs[run, 4], runs[run, 5]
+            width = (length + LANE_U) // LANE_U * LANE_U  # length + 1 nodes, in whole lanes
+            for i in range(length):
+                buffer[MODULUS + i] = modulus[first + i]
+            for i in range(length, width):
+                buffer[MODULUS + i] = 0
+            _gather(u, buffer, stride, n00, n10, n01, n11, width)
+            _elements(buffer, width, coefficients)
+            _scatter(y, buffer, stride, n00, n10, n01, n11, width)
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """K of one lattice in one precision. Vectors are (3 * lattice.stride,), zero where no node is."""
+
+    lattice: Lattice
+    modulus: NDArray
+    coefficients: NDArray
+
+    def apply(self, u: NDArray, out: NDArray, team: Workers = ALONE) -> None:
+        """out = K u; forces in N for displacements in mm."""
+        if self.lattice.element_count < SHARED_FROM_ELEMENTS:
+            team = ALONE
+        stride = U(self.lattice.stride)
+        team.run(
+            _apply,
+            u,
+            out,
+            self.modulus,
+            stride,
+            self.lattice.runs,
+            self.lattice.blocks,
+            self.coefficients,
+            phases=2,
+        )
+
+
+def operator(
+    grid: Lattice, modulus_mpa: NDArray, spacing_mm: Spacing, poisson_ratio: float, dtype: DTypeLike = np.float64
+) -> Operator:
+    """K for moduli [z, y, x] in MPa on the lattice of their non-zero voxels."""
+    return Operator(
+        lattice=grid,
+        modulus=modulus_mpa[grid.active].astype(dtype),
+        coefficients=modal_coefficients(spacing_mm, poisson_ratio).astype(dtype),
+    )
