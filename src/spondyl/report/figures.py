@@ -1,0 +1,203 @@
+"""Pictures of one vertebra, cut along its own axes.
+
+Every cut is a sample of the CT, linear between voxels, never a screenshot of its slices, so an oblique or
+anisotropic scan shows straight vertebrae. Axial cuts are seen from below, coronal ones from the front: the
+patient's left is on the right of the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spondyl.anatomy.levels import Level
+from spondyl.anatomy.subregions import POSTEROLATERAL, SubRegion
+from spondyl.core.volume import Volume
+from spondyl.report.picture import Label, Line, Outline, Picture
+from spondyl.values.case import VertebraResult
+from spondyl.values.strength import Strength
+from spondyl.values.vertebra import Vertebra
+
+# The usual bone window; it changes what is seen, not what is measured.
+WINDOW_CENTRE_HU = 400.0
+WINDOW_WIDTH_HU = 1800.0
+AIR_HU = -1000.0
+
+# Own choices for the page.
+CUT_PX = 300
+CUT_MARGIN_MM = 8.0
+CONTOUR_MM = 0.6
+"""Masks are sampled this finely for their outlines: at most a CT's voxel."""
+SCALE_BAR_MM = 20.0
+
+_SIDES = frozenset().union(*POSTEROLATERAL.values())
+OUTLINES = {
+    "vertebral body": ("#56b4e9", (SubRegion.BODY,)),
+    "pedicles and facets": ("#f0e442", tuple(sorted(_SIDES))),
+    "laminae and processes": ("#009e73", tuple(sorted(set(SubRegion) - _SIDES - {SubRegion.BODY}))),
+}
+LESION_COLOUR, CANAL_COLOUR, CORD_COLOUR = "#d55e00", "#cc79a7", "#e69f00"
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A square through a vertebra. `corner`, `right` and `down` are in the vertebra's own coordinates, mm."""
+
+    name: str
+    corner: NDArray[np.float64]
+    right: NDArray[np.float64]
+    down: NDArray[np.float64]
+    side_mm: float
+    letters: tuple[str, str, str, str]
+    """What lies at the left, right, top and bottom of the picture."""
+    place: str
+    """Where the cut lies, in words."""
+
+    def points(self, count: int) -> NDArray[np.float64]:
+        """Centres of count x count pixels in local mm, (rows, columns, 3)."""
+        steps = (np.arange(count) + 0.5) * self.side_mm / count
+        return self.corner + steps[:, None, None] * self.down + steps[None, :, None] * self.right
+
+
+def grey(hu: NDArray) -> NDArray[np.uint8]:
+    """HU in the bone window to 0..255."""
+    low = WINDOW_CENTRE_HU - WINDOW_WIDTH_HU / 2
+    return np.clip((hu - low) * (255 / WINDOW_WIDTH_HU), 0, 255).astype(np.uint8)
+
+
+def rings(inside: NDArray, px: float, at: tuple[float, float] = (0.0, 0.0)) -> tuple[NDArray[np.float64], ...]:
+    """Outlines of a soft mask (rows, columns, 0..1) at one half: (x, y) in pixels, `px` a sample, moved to `at`."""
+    from skimage.measure import find_contours
+
+    if not (inside > 0.5).any():
+        return ()
+    # The rim of zeros closes every ring; -0.5 is that rim's one sample less the half to a pixel's centre.
+    found = find_contours(np.pad(inside, 1), 0.5)
+    return tuple((ring[:, ::-1] - 0.5) * px + np.array(at) for ring in found if len(ring) > 3)
+
+
+def cuts_of(result: VertebraResult) -> tuple[Cut, ...]:
+    """Sagittal, coronal and axial, through the body's centre or through the largest lesion."""
+    vertebra = result.vertebra
+    assert vertebra is not None
+    voxels = vertebra.parts.to_lps(np.argwhere(vertebra.parts.array > 0))
+    local = vertebra.frame.to_local(voxels)
+    low, high = local.min(axis=0), local.max(axis=0)
+    side = float((high - low).max()) + 2 * CUT_MARGIN_MM
+    centre, through, place = (low + high) / 2, np.zeros(3), "through the centre of the vertebral body"
+    if result.lesions:
+        largest = max(result.lesions, key=lambda lesion: lesion.volume_mm3)
+        through = vertebra.frame.to_local(np.array(largest.centroid_lps_mm))
+        place = "through the largest lesion"
+    x, y, z = np.eye(3)
+
+    def cut(name: str, right: NDArray, down: NDArray, letters: tuple[str, str, str, str]) -> Cut:
+        normal = np.abs(np.cross(right, down))
+        middle = centre * (1 - normal) + through * normal
+        return Cut(name, middle - (right + down) * side / 2, right, down, side, letters, place)
+
+    return (
+        cut("sagittal", y, -z, ("A", "P", "S", "I")),
+        cut("coronal", x, -z, ("R", "L", "S", "I")),
+        cut("axial", x, y, ("R", "L", "A", "P")),
+    )
+
+
+def vertebra_pictures(result: VertebraResult, ct: Volume, cord: Volume | None) -> dict[str, Picture]:
+    """`sagittal`, `coronal`, `axial` and, with a strength, `load`; empty when there is no vertebra to show."""
+    if result.vertebra is None or not result.vertebra.parts.array.any():
+        return {}
+    pictures = {cut.name: _cut_picture(result, result.vertebra, cut, ct, cord) for cut in cuts_of(result)}
+    if result.strength is not None:
+        pictures["load"] = load_picture(result.level, result.strength)
+    return pictures
+
+
+def _cut_picture(result: VertebraResult, vertebra: Vertebra, cut: Cut, ct: Volume, cord: Volume | None) -> Picture:
+    frame = vertebra.frame
+    pixels = ct.sample(frame.to_lps(cut.points(CUT_PX)), order=1, outside=AIR_HU)
+    coarse = frame.to_lps(cut.points(round(cut.side_mm / CONTOUR_MM)))
+
+    def outline(mask: Volume, title: str, colour: str, opacity: float = 0.0) -> Outline:
+        inside = mask.sample(coarse, order=1, outside=0)
+        return Outline(rings(inside, CUT_PX / len(coarse)), colour, title, fill_opacity=opacity)
+
+    parts = vertebra.parts
+    drawn = [
+        outline(parts.like(vertebra.mask(*members), "mask"), title, colour)
+        for title, (colour, members) in OUTLINES.items()
+    ]
+    if result.canal is not None and result.canal.lumen is not None:
+        drawn.append(outline(result.canal.lumen, "spinal canal", CANAL_COLOUR))
+    if cord is not None:
+        drawn.append(outline(_near(cord, coarse), "cord or its sheath", CORD_COLOUR))
+    for lesion in result.lesions:
+        drawn.append(outline(lesion.mask, f"{lesion.kind} lesion, {lesion.origin}", LESION_COLOUR, 0.18))
+    bar = SCALE_BAR_MM * CUT_PX / cut.side_mm
+    return Picture(
+        grey(pixels),
+        f"{cut.name.capitalize()} cut of {result.level.name} {cut.place}"
+        + (", with the lesion outlined." if result.lesions else "."),
+        tuple(e for e in drawn if e.rings),
+        (Line(10, CUT_PX - 10, 10 + bar, CUT_PX - 10, width=2),),
+        (*_edge_letters(cut.letters), Label(10, CUT_PX - 19, f"{SCALE_BAR_MM:.0f} mm", size=11)),
+    )
+
+
+def _edge_letters(letters: tuple[str, str, str, str]) -> tuple[Label, ...]:
+    left, right, top, bottom = letters
+    middle, rim = CUT_PX / 2, 10.0
+    return (
+        Label(rim - 2, middle, left, size=14),
+        Label(CUT_PX - rim + 2, middle, right, size=14, anchor="end"),
+        Label(middle, rim, top, size=14, anchor="middle"),
+        Label(middle, CUT_PX - rim, bottom, size=14, anchor="middle"),
+    )
+
+
+def _near(mask: Volume, points: NDArray[np.float64]) -> Volume:
+    """The part of a large mask that the points can touch."""
+    index = mask.to_index(points.reshape(-1, 3))
+    low, high = np.floor(index.min(axis=0)).astype(int) - 1, np.ceil(index.max(axis=0)).astype(int) + 2
+    inside_low = np.clip(low, 0, np.array(mask.shape) - 1)
+    inside_high = np.clip(high, inside_low + 1, mask.shape)
+    crop = mask.crop(tuple(inside_low), tuple(inside_high))
+    return crop.like(crop.array > 0, "mask")
+
+
+def load_picture(level: Level, strength: Strength) -> Picture:
+    """Strain energy density in the middle sagittal cut, front on the left; the scale ends at its 99th percentile."""
+    from matplotlib import colormaps
+
+    middle = strength.bone.shape[0] // 2
+    bone = strength.bone[middle].T[::-1]
+    energy = strength.strain_energy_density_mpa[middle].T[::-1]
+    top = float(np.percentile(energy[bone], 99)) if bone.any() else 0.0
+    scaled = np.clip(energy / top, 0, 1) if top > 0 else np.zeros_like(energy)
+    # Bone that carries nothing must still be seen against what is not bone: the map starts above black.
+    colours = (colormaps["inferno"](0.12 + 0.88 * scaled)[..., :3] * 255).astype(np.uint8)
+    colours[~bone] = 0
+    _, y_mm, z_mm = strength.voxel_mm
+    width_mm, height_mm = bone.shape[1] * y_mm, bone.shape[0] * z_mm
+    mm_per_px = max(width_mm / (CUT_PX - 110), height_mm / (CUT_PX - 60))
+    wide, high = max(1, round(width_mm / mm_per_px)), max(1, round(height_mm / mm_per_px))
+    rows = (np.arange(high) * bone.shape[0]) // high
+    columns = (np.arange(wide) * bone.shape[1]) // wide
+    base = np.zeros((CUT_PX, CUT_PX, 3), np.uint8)
+    y0, x0 = (CUT_PX - high) // 2, 24 + (CUT_PX - 110 - wide) // 2
+    base[y0 : y0 + high, x0 : x0 + wide] = colours[rows][:, columns]
+    ramp = 0.12 + 0.88 * np.linspace(1, 0, 200)
+    base[50:250, CUT_PX - 56 : CUT_PX - 44] = (colormaps["inferno"](ramp)[:, None, :3] * 255).astype(np.uint8)
+    bar = SCALE_BAR_MM / mm_per_px
+    labels = (
+        Label(x0 - 6, CUT_PX / 2, "A", size=14, anchor="end"),
+        Label(x0 + wide + 6, CUT_PX / 2, "P", size=14),
+        Label(CUT_PX - 40, 54, f"{top:.2g}", size=11),
+        Label(CUT_PX - 40, 70, "MPa", size=11),
+        Label(CUT_PX - 40, 247, "0", size=11),
+        Label(10, CUT_PX - 19, f"{SCALE_BAR_MM:.0f} mm", size=11),
+    )
+    alt = f"Strain energy density of {level.name} at the failure load, middle sagittal cut, 0 to {top:.2g} MPa."
+    return Picture(base, alt, (), (Line(10, CUT_PX - 10, 10 + bar, CUT_PX - 10, width=2),), labels)

@@ -1,0 +1,464 @@
+"""assessment.json: its models, and the one function that fills them from a `CaseResult`.
+
+Every unit stands in a key's name. Nothing here is ever nan: what could not be measured is null, and the
+`notes` beside it say why. The same case gives the same bytes: no times, no paths, numbers rounded to the
+digits that mean something in their unit (far below any measurement's own error).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from spondyl.anatomy.levels import Level
+from spondyl.anatomy.subregions import SubRegion
+from spondyl.core.citations import cite
+from spondyl.values.canal import CanalMeasure
+from spondyl.values.case import CaseResult, VertebraResult
+from spondyl.values.lesion import Lesion
+from spondyl.values.strength import Strength
+from spondyl.values.vertebra import Vertebra
+
+SCHEMA_VERSION = "1.0"
+DISCLAIMER = (
+    "Spondyl is research software. It is not a medical device, it has not been cleared or approved for diagnosis or "
+    "treatment, and no decision about a patient may rest on it. Its findings are measurements and candidates that a "
+    "qualified person must check against the images and the patient."
+)
+
+
+def _rounded(digits: int) -> BeforeValidator:
+    """Numbers rounded to `digits` decimals; a number that is none (nan, infinite) becomes None."""
+
+    def rounded(value: Any) -> float | None:
+        if value is None or not math.isfinite(value):
+            return None
+        return round(float(value), digits) + 0.0  # + 0.0 turns -0.0 into 0.0
+
+    return BeforeValidator(rounded)
+
+
+Mm = Annotated[float | None, _rounded(2)]
+Mm2 = Annotated[float | None, _rounded(1)]
+Mm3 = Annotated[float | None, _rounded(1)]
+Degrees = Annotated[float | None, _rounded(1)]
+Hu = Annotated[float | None, _rounded(1)]
+MgCc = Annotated[float | None, _rounded(1)]
+Newton = Annotated[float | None, _rounded(0)]
+Share = Annotated[float | None, _rounded(3)]
+"""A share of one: 0.25 is a quarter."""
+Fine = Annotated[float | None, _rounded(6)]
+"""Slopes, direction cosines and residuals."""
+
+
+class Part(BaseModel):
+    """Base of all parts of the file; unknown keys are an error in reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Measured(Part):
+    """A part with numbers. One that is not finite becomes null, and a note says so: null never stands unexplained."""
+
+    notes: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _explain_what_is_no_number(cls, data: Any) -> Any:
+        lost = [key for key, value in data.items() if _no_number(key, value)]
+        known = {key: None if key in lost else value for key, value in data.items()}
+        said = tuple(f"{key}: no number came out of the computation" for key in lost)
+        return known | {"notes": (*data.get("notes", ()), *said)}
+
+
+def _no_number(key: str, value: Any) -> bool:
+    """True for a float, or an interval, that holds nan or infinity."""
+    numbers = value if "_interval" in key and value is not None else (value,)
+    return any(isinstance(number, float) and not math.isfinite(number) for number in numbers)
+
+
+class Scan(Measured):
+    """The CT as it was read."""
+
+    source: str
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[Mm, Mm, Mm]
+    kvp: Annotated[float | None, _rounded(1)]
+    contrast: bool | None
+    kernel: str | None
+    slice_thickness_mm: Mm
+    label_scheme: str
+    label_notes: tuple[str, ...] = ()
+
+
+class LevelQuality(Part):
+    level: str
+    assessed: bool
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    cut_by_border: bool
+    metal_mm3: Mm3
+
+
+class Quality(Part):
+    levels: tuple[LevelQuality, ...]
+    notes: tuple[str, ...]
+
+
+class Frame(Part):
+    """A vertebra's own axes: columns x (to its left), y (to its back), z (up), in patient LPS."""
+
+    origin_lps_mm: tuple[Mm, Mm, Mm]
+    axes_lps: tuple[tuple[Fine, Fine, Fine], tuple[Fine, Fine, Fine], tuple[Fine, Fine, Fine]]
+
+
+class VertebraPart(Part):
+    name: str
+    label: int = Field(description="value in masks/parts.nii.gz")
+    volume_mm3: Mm3
+    cut_by_border: bool
+
+
+class Geometry(Measured):
+    anterior_height_mm: Mm
+    middle_height_mm: Mm
+    posterior_height_mm: Mm
+    width_mm: Mm
+    depth_mm: Mm
+    predicted_height_mm: Mm = Field(description="what the neighbours lead one to expect of the tallest height")
+    height_loss: Share = Field(description="1 - lowest height / predicted height")
+    height_loss_interval: tuple[Share, Share] | None
+    wedge_deg: Degrees = Field(description="between the endplates, positive when the front is lower")
+    sagittal_angle_to_above_deg: Degrees = Field(description="kyphosis positive")
+    coronal_angle_to_above_deg: Degrees
+    translation_ap_mm: Mm = Field(description="level above on this one, backward positive")
+    translation_lr_mm: Mm = Field(description="level above on this one, to the patient's left positive")
+
+
+class Density(Measured):
+    trabecular_hu: Hu
+    trabecular_hu_sd: Hu
+    trabecular_mg_cc: MgCc = Field(description="K2HPO4-equivalent")
+    trabecular_mg_cc_interval: tuple[MgCc, MgCc] | None = Field(description="95 % from the calibration")
+    core_volume_mm3: Mm3
+
+
+class LesionFinding(Measured):
+    number: int = Field(description="value in masks/lesions.nii.gz")
+    level: str
+    type: Literal["lytic", "blastic", "mixed"]
+    origin: Literal["given", "detected"]
+    confidence: Annotated[float | None, _rounded(2)] = Field(description="0 to 1; null when given")
+    volume_mm3: Mm3
+    longest_diameter_mm: Mm
+    centroid_lps_mm: tuple[Mm, Mm, Mm]
+    mean_hu: Hu
+    body_share: Share = Field(description="share of the vertebral body's volume held by this lesion")
+    parts_touched: tuple[str, ...]
+    cortex_breached: bool | None
+
+
+class Canal(Measured):
+    positions_mm: tuple[Mm, ...] = Field(description="along the vertebra's z axis")
+    areas_mm2: tuple[Mm2, ...] = Field(description="at each position; null where the bony ring is open")
+    min_area_mm2: Mm2
+    ap_diameter_mm: Mm
+    transverse_diameter_mm: Mm
+    expected_area_mm2: Mm2
+    area_loss: Share
+    lesion_encroachment: Share
+    cord_area_mm2: Mm2
+    escc_grade: str | None
+    escc_reason: str
+
+
+class Solve(Part):
+    status: str
+    iterations: int
+    final_relative_residual: float | None
+    remedy: str
+
+
+class StrengthEstimate(Measured):
+    stiffness_n_per_mm: Newton
+    failure_load_n: Newton
+    failure_load_interval_n: tuple[Newton, Newton] | None
+    method: str
+    height_mm: Mm
+    voxel_mm: tuple[Mm, Mm, Mm]
+    elements: int
+    solve: Solve
+    citations: tuple[str, ...]
+
+
+class SinsItem(Part):
+    name: str
+    answer: str
+    points_min: int
+    points_max: int
+    basis: str
+    source: str
+
+
+class Sins(Part):
+    rule: str
+    version: str
+    applies: bool = Field(description="false where there is no lesion: the total is what one would make")
+    items: tuple[SinsItem, ...]
+    total_min: int
+    total_max: int
+    category: str
+    advice: str
+    missing: tuple[str, ...]
+    citations: tuple[str, ...]
+
+
+class VertebraAssessment(Part):
+    """One level. Everything below `warnings` is null or empty when `status` is 'not_assessed'."""
+
+    level: str
+    label: int = Field(description="value in masks/vertebrae.nii.gz")
+    status: Literal["assessed", "not_assessed"]
+    reasons: tuple[str, ...] = Field(description="why it is not assessed")
+    warnings: tuple[str, ...]
+    frame: Frame | None
+    parts_source: str | None = Field(description="'given' by a mask or found from 'shape'")
+    parts: tuple[VertebraPart, ...]
+    geometry: Geometry | None
+    density: Density | None
+    lesions: tuple[LesionFinding, ...]
+    canal: Canal | None
+    strength: StrengthEstimate | None
+    strength_reason: str = Field(description="why there is no strength, when there is none")
+    sins: Sins | None
+
+
+class Urgency(Part):
+    tier: str
+    for_patient: str
+    for_clinician: str
+    reasons: tuple[str, ...]
+    would_change: tuple[str, ...]
+    citations: tuple[str, ...]
+
+
+class Classification(Part):
+    origin: str
+    compartment: str
+    behaviour: str
+    entity: str
+    reasons: tuple[str, ...]
+    citations: tuple[str, ...]
+
+
+class Calibration(Measured):
+    """density [mg/cc K2HPO4] = slope_mg_cc_per_hu * HU + intercept_mg_cc."""
+
+    slope_mg_cc_per_hu: Fine
+    intercept_mg_cc: Fine
+    slope_sd_mg_cc_per_hu: Fine
+    intercept_sd_mg_cc: Fine
+    method: str
+    citations: tuple[str, ...]
+
+
+class Citation(Part):
+    key: str
+    text: str
+    doi: str
+    verified: bool = Field(description="a source text was read and the figures used agree with it")
+    note: str
+
+
+class Assessment(Part):
+    """The findings of one case."""
+
+    schema_version: Literal["1.0"]
+    disclaimer: str
+    inputs: dict[str, dict[str, Any]] = Field(description="by role (ct, vertebrae, lesions, ...): sha256, kind, notes")
+    history_given: bool
+    lesions_given: bool
+    scan: Scan
+    quality: Quality
+    vertebrae: tuple[VertebraAssessment, ...] = Field(description="from the head down")
+    urgency: Urgency | None
+    classification: Classification | None
+    calibration: Calibration
+    citations: tuple[Citation, ...] = Field(description="of every method and figure used in this case")
+    provenance: dict[str, Any]
+
+    def to_json(self) -> str:
+        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of assessment.json."""
+    schema = Assessment.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema | {"title": "Spondyl assessment"}
+
+
+def from_case(case: CaseResult) -> Assessment:
+    """The findings of a case as they are written. Raises RuleError when a cited key has no reference."""
+    first = _first_lesion_numbers(case)
+    return Assessment(
+        schema_version="1.0",
+        disclaimer=DISCLAIMER,
+        inputs=_plain(case.inputs),
+        history_given=case.history_given,
+        lesions_given=case.lesions_given,
+        scan=_scan(case),
+        quality=Quality(
+            levels=tuple(LevelQuality(**vars(entry) | {"level": entry.level.name}) for entry in case.quality.levels),
+            notes=case.quality.notes,
+        ),
+        vertebrae=tuple(_vertebra(result, first[result.level]) for result in case.vertebrae),
+        urgency=Urgency(**vars(case.urgency)) if case.urgency else None,
+        classification=Classification(**vars(case.classification)) if case.classification else None,
+        calibration=_calibration(case),
+        citations=tuple(Citation(**vars(reference)) for reference in cite(citation_keys(case))),
+        provenance=_plain(case.provenance),
+    )
+
+
+def citation_keys(case: CaseResult) -> set[str]:
+    """Every key the case names, at the top or inside one of its values."""
+    keys = {*case.citations, *case.calibration.citations}
+    for judged in (case.urgency, case.classification):
+        keys.update(judged.citations if judged else ())
+    for result in case.vertebrae:
+        keys.update(result.strength.citations if result.strength else ())
+        keys.update(result.sins.citations if result.sins else ())
+    return keys
+
+
+def _first_lesion_numbers(case: CaseResult) -> dict[Level, int]:
+    """Lesions are numbered from 1 along the spine; the number of each level's first."""
+    first, number = {}, 1
+    for result in case.vertebrae:
+        first[result.level] = number
+        number += len(result.lesions)
+    return first
+
+
+def _scan(case: CaseResult) -> Scan:
+    scan = case.scan
+    return Scan(
+        source=scan.source,
+        shape=scan.volume.shape,
+        spacing_mm=scan.volume.spacing_mm,
+        kvp=scan.kvp,
+        contrast=scan.contrast,
+        kernel=scan.kernel,
+        slice_thickness_mm=scan.slice_thickness_mm,
+        label_scheme=case.level_map.scheme,
+        label_notes=case.level_map.notes,
+        notes=scan.notes,
+    )
+
+
+def _calibration(case: CaseResult) -> Calibration:
+    line = case.calibration
+    return Calibration(
+        slope_mg_cc_per_hu=line.slope_mg_cc_per_hu,
+        intercept_mg_cc=line.intercept_mg_cc,
+        slope_sd_mg_cc_per_hu=line.slope_sd,
+        intercept_sd_mg_cc=line.intercept_sd,
+        method=line.method,
+        citations=line.citations,
+        notes=line.notes,
+    )
+
+
+def _vertebra(result: VertebraResult, first_lesion: int) -> VertebraAssessment:
+    vertebra = result.vertebra
+    return VertebraAssessment(
+        level=result.level.name,
+        label=int(result.level),
+        status="assessed" if result.quality.assessed else "not_assessed",
+        reasons=result.quality.reasons,
+        warnings=result.quality.warnings,
+        frame=_frame(vertebra) if vertebra else None,
+        parts_source=vertebra.subregion_source if vertebra else None,
+        parts=_parts(vertebra) if vertebra else (),
+        geometry=Geometry(**vars(vertebra.geometry)) if vertebra else None,
+        density=Density(**vars(result.density)) if result.density else None,
+        lesions=tuple(_lesion(lesion, n) for n, lesion in enumerate(result.lesions, first_lesion)),
+        canal=_canal(result.canal) if result.canal else None,
+        strength=_strength(result.strength) if result.strength else None,
+        strength_reason=result.strength_reason,
+        sins=Sins(**vars(result.sins) | {"items": tuple(SinsItem(**vars(item)) for item in result.sins.items)})
+        if result.sins
+        else None,
+    )
+
+
+def _frame(vertebra: Vertebra) -> Frame:
+    return Frame.model_validate(
+        {"origin_lps_mm": vertebra.frame.origin_mm.tolist(), "axes_lps": vertebra.frame.axes.tolist()}
+    )
+
+
+def _parts(vertebra: Vertebra) -> tuple[VertebraPart, ...]:
+    return tuple(
+        VertebraPart(
+            name=part.words,
+            label=int(part),
+            volume_mm3=vertebra.volume_mm3(part),
+            cut_by_border=part in vertebra.cut_parts,
+        )
+        for part in SubRegion
+        if vertebra.mask(part).any()
+    )
+
+
+def _lesion(lesion: Lesion, number: int) -> LesionFinding:
+    same = ("confidence", "volume_mm3", "longest_diameter_mm", "centroid_lps_mm", "mean_hu", "body_share", "origin")
+    return LesionFinding(
+        number=number,
+        level=lesion.level.name,
+        type=lesion.kind,
+        parts_touched=tuple(part.words for part in sorted(lesion.parts_touched)),
+        cortex_breached=lesion.cortex_breached,
+        notes=lesion.notes,
+        **{name: getattr(lesion, name) for name in same},
+    )
+
+
+def _canal(canal: CanalMeasure) -> Canal:
+    fields = {name: getattr(canal, name) for name in Canal.model_fields}
+    return Canal(
+        **fields | {"positions_mm": tuple(canal.positions_mm.tolist()), "areas_mm2": tuple(canal.areas_mm2.tolist())}
+    )
+
+
+def _strength(strength: Strength) -> StrengthEstimate:
+    same = set(StrengthEstimate.model_fields) - {"solve"}
+    solve = strength.solve
+    return StrengthEstimate(
+        solve=Solve(
+            status=str(solve.status),
+            iterations=solve.iterations,
+            # Three digits: enough to see how far the solve went, few enough to be the same on every machine.
+            final_relative_residual=float(f"{solve.residuals[-1]:.2e}") if solve.residuals else None,
+            remedy=solve.remedy,
+        ),
+        **{name: getattr(strength, name) for name in same},
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Dictionaries by key, sets sorted, tuples as lists, numpy numbers as numbers, no nan: ready for JSON."""
+    if isinstance(value, dict):
+        return {str(key): _plain(value[key]) for key in sorted(value, key=str)}
+    if isinstance(value, (set, frozenset)):
+        return sorted((_plain(entry) for entry in value), key=str)
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
