@@ -269,6 +269,7 @@ def test_cut_off_nrrd_and_metaimage(tmp_path: Path, suffix: str, compressed: boo
     ("old", "new", "error", "words"),
     [
         (b"space: left-posterior-superior\n", b"space dimension: 3\n", UnsuitableImage, "lacks 'space'"),
+        (b"left-posterior-superior", b"scanner-xyz", UnsuitableImage, "lacks 'space'"),
         (b"space directions: ", b"# ", UnsuitableImage, "'space directions'"),
         (b"(0,2,0)", b"(0.5,2,0)", UnsuitableImage, "right angles"),
         (b"(0,2,0)", b"(1,0,0)", UnsuitableImage, "right angles"),
@@ -283,6 +284,26 @@ def test_damaged_nrrd(tmp_path: Path, old: bytes, new: bytes, error: type, words
     assert old in path.read_bytes()
     path.write_bytes(path.read_bytes().replace(old, new))
     refused(path, words, error=error)
+
+
+@pytest.mark.parametrize("space", [b"right-anterior-superior", b"RAS", b"left-anterior-superior", b"LPS"])
+def test_nrrd_spaces(tmp_path: Path, space: bytes) -> None:
+    """The same header numbers under another space are another place; ITK's own conversion is checked by hand."""
+    affine = _placed(np.diag([1.5, 2.0, 3.0]))
+    path = _write_with_itk(tmp_path / "ct.nrrd", affine)
+    path.write_bytes(path.read_bytes().replace(b"left-posterior-superior", space))
+    signs = {"R": (-1.0, -1.0), "l": (1.0, -1.0), "r": (-1.0, -1.0), "L": (1.0, 1.0)}[space.decode()[0]]
+    place = np.array((*signs, 1.0)) * affine[:3, 3]
+    volume = read_image_file(path, "the CT")
+    first = np.rint(volume.to_index(place)).astype(int)
+    assert volume.to_lps(first) == pytest.approx(place)
+    assert volume.array[tuple(first)] == _ramp_array(affine)[0, 0, 0]
+
+
+def test_metaimage_without_directions(tmp_path: Path) -> None:
+    path = _write_with_itk(tmp_path / "ct.mha", _placed(np.diag([1.5, 2.0, 3.0])))
+    path.write_bytes(path.read_bytes().replace(b"TransformMatrix = 1 0 0 0 1 0 0 0 1\n", b""))
+    refused(path, "does not say how it lies", "TransformMatrix")
 
 
 def test_colour_image(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(path) as archive:
                 _unpack(archive, Path(folder))
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:  # what zipfile raises by turns
             raise UnreadableInput("the CT's zip is damaged or cut off.", "Copy or export it again.") from error
         except (RuntimeError, NotImplementedError) as error:  # zipfile: encrypted, or a method it does not know
             raise UnreadableInput(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +26,6 @@ READ_TAGS = [
     "ContrastBolusAgentSequence",
     "ContrastBolusRoute",
     "ConvolutionKernel",
-    "FilterType",
     "GantryDetectorTilt",
     "ImageOrientationPatient",
     "ImagePositionPatient",
@@ -70,19 +70,25 @@ class Frame:
 
     def text(self, keyword: str) -> str:
         """A header entry as text, several values joined by a backslash; empty when absent."""
-        value = self.header.get(keyword)
+        value = self._value(keyword)
         if value is None:
             return ""
         return "\\".join(str(v) for v in value) if _is_list(value) else str(value).strip()
 
     def numbers(self, keyword: str, count: int) -> NDArray[np.float64] | None:
         """A header entry of `count` finite numbers; None when absent, of another length or not numbers."""
+        value = self._value(keyword)
         try:
-            value = self.header.get(keyword)
             array = np.array(list(value) if _is_list(value) else [value], dtype=np.float64)
         except (TypeError, ValueError):
             return None
         return array if array.shape == (count,) and np.isfinite(array).all() else None
+
+    def _value(self, keyword: str) -> Any:
+        try:
+            return self.header.get(keyword)
+        except Exception:  # pydicom decodes on access, and a damaged entry can raise nearly anything
+            return None
 
     def number(self, keyword: str) -> float | None:
         found = self.numbers(keyword, 1)
@@ -122,11 +128,13 @@ def read_headers(path: Path) -> Found:
     for file in sorted(entry for entry in path.rglob("*") if entry.is_file()) if path.is_dir() else [path]:
         if not looks_like_dicom(file):
             continue
-        header = _read_header(file)
-        if header is None or ("SeriesInstanceUID" not in header and not _is_dicomdir(header)):
+        try:
+            members = _frames(file)
+        except Exception:  # pydicom has no single error for "this is not, or no longer, a DICOM file"
             damaged += 1
-        elif not _is_dicomdir(header):
-            frames.setdefault(str(header.SeriesInstanceUID), []).extend(_frames(file, header))
+            continue
+        for frame in members:
+            frames.setdefault(frame.text("SeriesInstanceUID"), []).append(frame)
     series = [_without_localizers(uid, members) for uid, members in frames.items()]
     return Found(tuple(sorted(series, key=lambda s: (s.number is None, s.number or 0, s.uid))), damaged)
 
@@ -151,31 +159,28 @@ def quiet() -> Iterator[None]:
     """pydicom warns of unusual entries and quotes them, ITK of files and names them: both may name the patient."""
     import SimpleITK as sitk
 
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    shown, log = sitk.ProcessObject.GetGlobalWarningDisplay(), logging.getLogger("pydicom")
+    level = log.level
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    log.setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="pydicom")
             yield
     finally:
+        log.setLevel(level)
         sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
-def _read_header(file: Path) -> Dataset | None:
+def _frames(file: Path) -> list[Frame]:
+    """Frames of one file, none for a DICOMDIR. Raises whatever pydicom raises for a damaged one."""
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
-    try:
-        return pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=[*READ_TAGS, *GROUPS])
-    except (InvalidDicomError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError):
-        return None  # pydicom has no single error for "this is not, or no longer, a DICOM file"
-
-
-def _is_dicomdir(header: Any) -> bool:
-    return header.file_meta.get("MediaStorageSOPClassUID") == DICOMDIR_CLASS
-
-
-def _frames(file: Path, header: Any) -> list[Frame]:
+    header = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=[*READ_TAGS, *GROUPS])
+    if header.file_meta.get("MediaStorageSOPClassUID") == DICOMDIR_CLASS:
+        return []
+    if not header.get("SeriesInstanceUID"):
+        raise ValueError("no series")
     # A file without the meta group is in DICOM's default, implicit little endian.
     syntax = str(header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2"))
     count = int(header.get("NumberOfFrames") or 1)
@@ -189,7 +194,7 @@ def _frames(file: Path, header: Any) -> list[Frame]:
     ]
 
 
-def _flattened(header: Any, groups: list[Any]) -> Dataset:
+def _flattened(header: Dataset, groups: list[Dataset]) -> Dataset:
     """The file's own entries, then those of its shared and per-frame functional groups (PS3.3 C.7.6.16) over them."""
     from pydicom.dataset import Dataset
 

@@ -68,9 +68,10 @@ def _decoded(frame: Frame) -> NDArray:
 
     try:
         header = pydicom.dcmread(frame.file, force=True, specific_tags=[*PIXEL_TAGS])
-    except (EOFError, OSError, ValueError) as error:
+        held = "PixelData" in header and header.PixelData is not None
+    except Exception as error:  # pydicom has no single error for a damaged file
         raise _cut_off(frame) from error
-    if "PixelData" not in header:
+    if not held:
         raise _cut_off(frame)
     array = _plain(header, frame) if frame.transfer_syntax in PLAIN_SYNTAXES else _decompressed(frame)
     expected = (frame.frames_in_file, int(frame.text("Rows")), int(frame.text("Columns")))
@@ -86,7 +87,7 @@ def _plain(header: Dataset, frame: Frame) -> NDArray:
         header.file_meta.TransferSyntaxUID = pydicom.uid.UID(frame.transfer_syntax)
     try:
         return header.pixel_array
-    except (ValueError, AttributeError) as error:
+    except Exception as error:  # likewise
         raise _cut_off(frame) from error
 
 
@@ -128,4 +129,6 @@ def _rescale(frame: Frame) -> tuple[float, float]:
 def _cut_off(frame: Frame) -> UnreadableInput:
     number = frame.number("InstanceNumber")
     which = "a slice" if number is None else f"image {number:.0f}"
-    return UnreadableInput(f"{which} of the CT is cut off: its file is shorter than its pixels.", CUT_OFF)
+    return UnreadableInput(
+        f"{which} of the CT is cut off or damaged: its file does not hold the pixels it claims.", CUT_OFF
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from spondyl.imaging.nifti import EXPORT_AGAIN, read_nifti
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 ITK_SUFFIXES = (".nrrd", ".mha")
-NRRD_HEADER_BYTES = 1 << 16
+HEADER_BYTES = 1 << 16
+_NRRD_SPACE = re.compile(rb"space: *(left|right)-(anterior|posterior)-superior *$|space: *(ras|las|lps) *$")
+_MHA_DIRECTIONS = re.compile(rb"^(transformmatrix|rotation|orientation) *=", re.MULTILINE)
 IMAGE_SUFFIXES = NIFTI_SUFFIXES + ITK_SUFFIXES
 
 
@@ -56,8 +59,7 @@ def _read_with_itk(path: Path, role: str) -> Volume:
             "A grey-value image is needed.",
         )
     check_shape(reader.GetSize(), role)
-    if path.name.lower().endswith(".nrrd"):
-        _check_nrrd_place(path, reader.GetMetaDataKeys(), role)
+    _check_place_stated(path, role)
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(reader.GetDirection(), (3, 3)) * np.array(reader.GetSpacing())
     affine[:3, 3] = reader.GetOrigin()
@@ -69,13 +71,21 @@ def _read_with_itk(path: Path, role: str) -> Volume:
     return Volume(array.transpose(2, 1, 0), affine, "HU")
 
 
-def _check_nrrd_place(path: Path, known: tuple[str, ...], role: str) -> None:
-    """ITK takes the array's axes for the patient's where a NRRD header does not place them; that is refused."""
+def _check_place_stated(path: Path, role: str) -> None:
+    """ITK takes the array's axes for the patient's where a header does not place them; that is refused."""
     with path.open("rb") as file:
-        header = file.read(NRRD_HEADER_BYTES).split(b"\n\n")[0].lower()
-    directions = [line for line in header.splitlines() if line.startswith(b"space directions:")]
-    if "NRRD_space" not in known or not directions or b"none" in directions[0] or b"nan" in directions[0]:
+        start = file.read(HEADER_BYTES).lower()
+    if path.name.lower().endswith(".nrrd"):
+        lines = start.split(b"\n\n")[0].splitlines()
+        directions = [line for line in lines if line.startswith(b"space directions:")]
+        stated = bool(directions) and not re.search(rb"none|nan", directions[0])
+        placed = stated and any(_NRRD_SPACE.match(line) for line in lines)
+        lacking = "'space' (anatomical) or 'space directions'"
+    else:
+        placed = _MHA_DIRECTIONS.search(start) is not None
+        lacking = "'TransformMatrix'"
+    if not placed:
         raise UnsuitableImage(
-            f"{role} does not say how it lies in the patient (its NRRD header lacks 'space' or 'space directions').",
-            "Save it with 'space: left-posterior-superior' or another anatomical space, and with directions.",
+            f"{role} does not say how it lies in the patient: its header lacks {lacking}.",
+            "Convert it from DICOM again with a program that keeps the orientation.",
         )
