@@ -1,0 +1,140 @@
+"""assessment.json against its own schema, and the promises its readers rely on."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from synthetic_case import synthetic_case
+
+from spondyl.core.errors import RuleError
+from spondyl.report.schema import Assessment, from_case, json_schema
+
+KEYS = {
+    "schema_version",
+    "inputs",
+    "quality",
+    "vertebrae",
+    "urgency",
+    "classification",
+    "calibration",
+    "citations",
+    "provenance",
+    "disclaimer",
+}
+VERTEBRA_KEYS = {
+    "level",
+    "status",
+    "reasons",
+    "warnings",
+    "geometry",
+    "density",
+    "lesions",
+    "canal",
+    "strength",
+    "sins",
+}
+
+
+@pytest.fixture(scope="module")
+def written() -> dict[str, Any]:
+    return json.loads(from_case(synthetic_case()).to_json())
+
+
+def test_validates_against_the_published_schema(written: dict[str, Any]) -> None:
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(written)
+    written_wrong = written | {"schema_version": 7}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema).validate(written_wrong)
+
+
+def test_reads_back_into_the_models(written: dict[str, Any]) -> None:
+    assert json.loads(Assessment.model_validate(written).to_json()) == written
+
+
+def test_holds_the_promised_keys(written: dict[str, Any]) -> None:
+    assert set(written) >= KEYS
+    for vertebra in written["vertebrae"]:
+        assert set(vertebra) >= VERTEBRA_KEYS
+    strength = written["vertebrae"][1]["strength"]
+    assert set(strength) >= {"stiffness_n_per_mm", "failure_load_n", "failure_load_interval_n", "method"}
+    sins = written["vertebrae"][1]["sins"]
+    assert set(sins) >= {"items", "total_min", "total_max", "category"}
+    assert written["vertebrae"][0]["status"] == "not_assessed"
+    assert written["vertebrae"][0]["reasons"]
+    assert written["vertebrae"][1]["status"] == "assessed"
+
+
+def test_unknown_is_null_with_a_note_and_never_a_number(written: dict[str, Any]) -> None:
+    lesion_level = written["vertebrae"][2]
+    assert lesion_level["geometry"]["height_loss"] is None
+    assert any("Height loss" in note for note in lesion_level["geometry"]["notes"])
+    assert written["vertebrae"][3]["strength"] is None
+    assert written["vertebrae"][3]["strength_reason"]
+    assert lesion_level["canal"]["areas_mm2"][0] is None
+    assert lesion_level["canal"]["areas_mm2"][1] == pytest.approx(262.3)
+
+
+@pytest.mark.parametrize("lost", [math.nan, math.inf])
+def test_a_number_that_is_none_becomes_null_and_is_said(lost: float) -> None:
+    case = synthetic_case()
+    second = case.vertebrae[1]
+    assert second.strength is not None
+    assert second.density is not None
+    broken = replace(
+        second,
+        strength=replace(second.strength, failure_load_n=lost, failure_load_interval_n=(lost, 6000.0)),
+        density=replace(second.density, trabecular_mg_cc=np.float64(lost)),
+    )
+    assessment = from_case(replace(case, vertebrae=(case.vertebrae[0], broken, *case.vertebrae[2:])))
+    shown = assessment.vertebrae[1]
+    assert shown.strength is not None
+    assert shown.density is not None
+    assert shown.strength.failure_load_n is None
+    assert shown.strength.failure_load_interval_n is None
+    assert any("failure_load_n:" in note for note in shown.strength.notes)
+    assert any("failure_load_interval_n:" in note for note in shown.strength.notes)
+    assert any("trabecular_mg_cc:" in note for note in shown.density.notes)
+    assert "NaN" not in assessment.to_json()
+    assert "Infinity" not in assessment.to_json()
+
+
+def test_numbers_have_the_digits_that_mean_something(written: dict[str, Any]) -> None:
+    assert written["vertebrae"][1]["density"]["trabecular_mg_cc"] == 119.5
+    wedge = written["vertebrae"][1]["geometry"]["wedge_deg"]
+    assert math.copysign(1, wedge) == 1  # was -0.0
+    assert written["vertebrae"][1]["strength"]["solve"]["final_relative_residual"] == 8.12e-9
+
+
+def test_no_time_and_no_path_is_written(written: dict[str, Any]) -> None:
+    text = json.dumps(written)
+    assert "stage_seconds" not in text
+    assert "/" not in "".join(str(fact) for role in written["inputs"].values() for fact in role.values())
+
+
+def test_sets_and_dictionaries_come_in_one_order() -> None:
+    case = synthetic_case()
+    one = replace(case, provenance={"b": {"z", "a", "m"}, "a": (1, np.int64(2))}, inputs=dict(case.inputs))
+    other = replace(case, provenance={"a": [1, 2], "b": {"m", "z", "a"}}, inputs=dict(reversed(case.inputs.items())))
+    assert from_case(one).to_json() == from_case(other).to_json()
+
+
+def test_every_citation_named_anywhere_in_the_case_is_listed() -> None:
+    case = replace(synthetic_case(), citations=())
+    named = {*case.calibration.citations}
+    for result in case.vertebrae:
+        named |= set(result.sins.citations if result.sins else ())
+    assert named
+    assert named <= {citation.key for citation in from_case(case).citations}
+
+
+def test_a_lost_citation_is_an_error() -> None:
+    with pytest.raises(RuleError, match="nobody1900"):
+        from_case(replace(synthetic_case(), citations=("nobody1900",)))
