@@ -13,7 +13,14 @@ import SimpleITK as sitk
 from dicom_factory import AXIAL, ORIGIN_MM, SECRET, SHAPE, SPACING_MM, slice_datasets, write, write_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydicom.uid import ImplicitVRLittleEndian, RLELossless, generate_uid
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+    generate_uid,
+)
 from scipy.spatial.transform import Rotation
 from truth import is_canonical, ramp_error_hu, read_nameless
 
@@ -36,6 +43,8 @@ def test_every_voxel_is_where_the_header_says(tmp_path: Path) -> None:
     assert scan.volume.quantity == "HU"
     assert not scan.notes
     assert scan.sha256 == sha256_of(tmp_path)
+    stated = "series 4 (CT, axial, 12 slices, every 3 mm, thickness 3 mm, kernel B30f)"
+    assert scan.source == f"DICOM {stated}, the only series"
 
 
 @pytest.mark.parametrize("orientation", [AXIAL, CORONAL, SAGITTAL, FEET_FIRST_PRONE])
@@ -124,6 +133,21 @@ def test_files_without_preamble_are_read(tmp_path: Path) -> None:
         bare = pydicom.Dataset({element.tag: element for element in dataset})
         pydicom.dcmwrite(tmp_path / str(index), bare, implicit_vr=True, little_endian=True)
     assert pydicom.dcmread(tmp_path / "0", force=True).file_meta.get("TransferSyntaxUID") != ImplicitVRLittleEndian
+    assert ramp_error_hu(read_ct(tmp_path).volume) == 0
+
+
+@pytest.mark.parametrize(
+    "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian]
+)
+def test_plain_transfer_syntaxes(tmp_path: Path, syntax: pydicom.uid.UID) -> None:
+    datasets = slice_datasets()
+    for dataset in datasets:
+        dataset.file_meta.TransferSyntaxUID = syntax
+        if not syntax.is_little_endian:
+            dataset.PixelData = np.frombuffer(dataset.PixelData, "<i2").astype(">i2").tobytes()
+        dataset["PixelData"].VR = "OW"
+    write(tmp_path, datasets)
+    assert pydicom.dcmread(next(tmp_path.iterdir())).file_meta.TransferSyntaxUID == syntax
     assert ramp_error_hu(read_ct(tmp_path).volume) == 0
 
 

@@ -188,6 +188,7 @@ def test_trailing_dimensions_of_one_are_no_dimensions(tmp_path: Path) -> None:
         (lambda ramp: np.interp(ramp, (-1000, 1000), (-1, 1)).astype(np.float32), "no bone"),
         (lambda ramp: (ramp.clip(-1024) + 1024).astype(np.uint16), "offset"),
         (lambda ramp: np.full_like(ramp, -1000), "no bone"),
+        (lambda ramp: ramp * 1e36, "so high"),
     ],
 )
 def test_values_that_are_no_hu(tmp_path: Path, values: Callable[[NDArray], NDArray], words: str) -> None:
@@ -332,6 +333,15 @@ def test_too_few_slices(tmp_path: Path) -> None:
 def test_unknown_kinds(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"some bytes of another kind")
     refused(tmp_path / name, "no kind of image", ".nii.gz", error=UnreadableInput)
+
+
+def test_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    path = _write_nifti(tmp_path / "ct.nii")
+    monkeypatch.setattr("spondyl.imaging.read.read_image_file", locked)
+    refused(path, "could not be read: Permission denied", error=UnreadableInput)
 
 
 def test_missing_and_empty_files_are_named_by_their_role(tmp_path: Path) -> None:

@@ -43,13 +43,14 @@ def read_series(found: Found, series: Series, reason: str, sha256: str) -> CtSca
     volume = Volume(array.transpose(2, 1, 0), affine, "HU").canonical()
     notes += [*value_notes, *_header_notes(stack), *_folder_notes(found)]
     first = stack.frames[0]
+    among = f"one of {len(found.series)} series, " if len(found.series) > 1 else ""
     return CtScan(
         volume=volume,
         kvp=_kvp(stack.frames),
         contrast=_contrast(first),
         kernel=summarise(series).kernel,
         slice_thickness_mm=first.number("SliceThickness"),
-        source=f"DICOM {summarise(series)}, one of {len(found.series)} series, {reason}",
+        source=f"DICOM {summarise(series)}, {among}{reason}",
         sha256=sha256,
         notes=tuple(notes),
     )

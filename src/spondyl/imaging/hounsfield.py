@@ -9,6 +9,8 @@ from spondyl.core.errors import UnsuitableImage
 
 LOWEST_HU = -1024
 """Air is -1000 HU; scanners write -1024 to -3024 outside the field of view, which is padding and no density."""
+HIGHEST_HU = 65_535
+"""Own choice: what 16 bits hold; metal on an extended scale reaches some 30 000."""
 AIR_HU = -500
 """Own choice: below it lie only air and lung; a scan without such values is a crop or not in HU."""
 BONE_HU = 150
@@ -41,6 +43,8 @@ def plain_hu(array: NDArray) -> tuple[NDArray, tuple[str, ...]]:
 
 def _check_range(low: float, high: float) -> None:
     found = f"the CT's values run from {low:g} to {high:g}, which can't be HU:"
+    if high > HIGHEST_HU:
+        raise UnsuitableImage(f"{found} no scanner reaches so high.", "Convert the CT from DICOM again.")
     if low >= 0 and high <= 255:
         raise UnsuitableImage(
             f"{found} they look scaled to grey values.", "Give the CT in HU, not rescaled for viewing or training."

@@ -121,7 +121,8 @@ def _voxels(file: BinaryIO, header: Header, role: str) -> NDArray:
         array = array.astype(header.dtype.newbyteorder("="))
     if (header.slope, header.intercept) == (1.0, 0.0):
         return array
-    return array.astype(np.float32) * np.float32(header.slope) + np.float32(header.intercept)
+    with np.errstate(over="ignore", invalid="ignore"):  # absurd slopes give inf, which no reader takes for HU
+        return array.astype(np.float32) * np.float32(header.slope) + np.float32(header.intercept)
 
 
 def _affine(raw: bytes, order: str, shape: tuple[int, ...], role: str) -> NDArray[np.float64]:

@@ -30,21 +30,12 @@ def read_ct(path: Path, *, series: str | None = None) -> CtScan:
     """
     if not path.exists():
         raise UnreadableInput(f"{ROLE} is not there: nothing at {path}.", "Check the path.")
-    if _is_dicom(path):
-        with quiet(), _headers(path) as found:
-            chosen, reason = choose(found, series)
-            return read_series(found, chosen, reason, sha256_of(path))
-    if series is not None:
-        raise UnsuitableImage(f"series '{series}' was asked for, but {ROLE} is no DICOM.", "Leave the series out.")
-    with quiet():
-        volume = read_image_file(path, ROLE)
-    if min(volume.shape) < MIN_SLICES:
-        stated = " x ".join(map(str, volume.shape))
-        raise UnsuitableImage(f"{ROLE} has {stated} voxels; at least {MIN_SLICES} each way are needed.", "Give more.")
-    array, notes = plain_hu(volume.array)
-    kind = next(suffix for suffix in IMAGE_SUFFIXES if path.name.lower().endswith(suffix))
-    source = f"{kind} file, {volume.shape[2]} slices every {volume.spacing_mm[2]:.4g} mm"
-    return CtScan(volume.like(array, "HU"), None, None, None, None, source, sha256_of(path), notes)
+    try:
+        with quiet():
+            return _dicom(path, series) if _is_dicom(path) else _image_file(path, series)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UnreadableInput(f"{ROLE} could not be read: {reason}.", "Check the disk and the rights on it.") from error
 
 
 def list_series(path: Path) -> tuple[SeriesSummary, ...]:
@@ -53,12 +44,40 @@ def list_series(path: Path) -> tuple[SeriesSummary, ...]:
         return tuple(summarise(series) for series in found.series)
 
 
+def _dicom(path: Path, series: str | None) -> CtScan:
+    with _headers(path) as found:
+        chosen, reason = choose(found, series)
+        return read_series(found, chosen, reason, sha256_of(path))
+
+
+def _image_file(path: Path, series: str | None) -> CtScan:
+    if series is not None:
+        raise UnsuitableImage(f"series '{series}' was asked for, but {ROLE} is no DICOM.", "Leave the series out.")
+    volume = read_image_file(path, ROLE)
+    if min(volume.shape) < MIN_SLICES:
+        stated = " x ".join(map(str, volume.shape))
+        raise UnsuitableImage(f"{ROLE} has {stated} voxels; at least {MIN_SLICES} each way are needed.", "Give more.")
+    array, notes = plain_hu(volume.array)
+    kind = next(suffix for suffix in IMAGE_SUFFIXES if path.name.lower().endswith(suffix))
+    source = f"{kind} file, {volume.shape[2]} slices every {volume.spacing_mm[2]:.4g} mm"
+    return CtScan(
+        volume=volume.like(array, "HU"),
+        kvp=None,
+        contrast=None,
+        kernel=None,
+        slice_thickness_mm=None,
+        source=source,
+        sha256=sha256_of(path),
+        notes=notes,
+    )
+
+
 def _is_dicom(path: Path) -> bool:
     return path.is_dir() or _is_zip(path) or looks_like_dicom(path)
 
 
 def _is_zip(path: Path) -> bool:
-    return path.suffix.lower() == ".zip" or (path.is_file() and zipfile.is_zipfile(path))
+    return path.is_file() and (path.suffix.lower() == ".zip" or zipfile.is_zipfile(path))
 
 
 @contextlib.contextmanager
