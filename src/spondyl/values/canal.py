@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from spondyl.core.volume import Volume
 
-from spondyl.core.volume import Volume
-
 
 @dataclass(frozen=True, eq=False)
 class CanalMeasure:

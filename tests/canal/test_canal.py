@@ -1,0 +1,258 @@
+"""The canal against vertebrae whose lumen is an exact elliptical cylinder."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spondyl.anatomy.levels import Level
+from spondyl.anatomy.subregions import SubRegion
+from spondyl.canal.measure import compare_with_neighbours, cord_beside, measure_canals, measure_one
+from spondyl.canal.tube import RAYS, canal_mask, polygon_areas_mm2
+from spondyl.core.volume import Volume
+from spondyl.values.lesion import Lesion
+from spondyl.values.vertebra import Frame, Geometry, Vertebra
+
+NO_GEOMETRY = Geometry(*[None] * 13)
+GRIDS = [(0.7, 0.7, 2.5), (1.0, 1.0, 1.0)]
+HALF_RING_MM = 7.0
+"""Pedicles and laminae reach this far above and below the body's middle."""
+
+
+def rotation(about_x_deg: float, about_z_deg: float = 0.0) -> np.ndarray:
+    a, b = np.deg2rad([about_x_deg, about_z_deg])
+    lean = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+    turn = np.array([[np.cos(b), -np.sin(b), 0], [np.sin(b), np.cos(b), 0], [0, 0, 1]])
+    return turn @ lean
+
+
+@dataclass(frozen=True)
+class Ring:
+    """An elliptical body, and a ring around a lumen of half axes across x deep, leaning by `lean_deg` to the back."""
+
+    across_mm: float = 10.0
+    deep_mm: float = 7.5
+    lean_deg: float = 0.0
+    gap_mm: float = 0.0
+    spacing_mm: tuple[float, float, float] = GRIDS[0]
+    axes: np.ndarray | None = None
+
+    def frame(self) -> Frame:
+        return Frame(np.array([3.1, -20.3, 110.7]), np.eye(3) if self.axes is None else self.axes)
+
+    def grid(self) -> Volume:
+        affine = np.diag([*self.spacing_mm, 1.0])
+        affine[:3, 3] = self.frame().origin_mm - 48.3
+        shape = tuple(int(96 / step) for step in self.spacing_mm)
+        return Volume(np.zeros(shape, np.uint8), affine, "label")
+
+    def local(self, grid: Volume) -> np.ndarray:
+        return self.frame().to_local(grid.to_lps(np.moveaxis(np.indices(grid.shape), 0, -1)))
+
+    def across_canal(self, local: np.ndarray) -> np.ndarray:
+        """Coordinates (left, back, along) about the canal's axis."""
+        turn = rotation(-self.lean_deg)
+        return (local - np.array([0, 12.5 + self.deep_mm, 0])) @ turn
+
+    def vertebra(self, level: Level = Level.T8) -> Vertebra:
+        grid = self.grid()
+        p = self.local(grid)
+        c = self.across_canal(p)
+        wall = 4.5
+        lumen = (c[..., 0] / self.across_mm) ** 2 + (c[..., 1] / self.deep_mm) ** 2 < 1
+        hull = (c[..., 0] / (self.across_mm + wall)) ** 2 + (c[..., 1] / (self.deep_mm + wall)) ** 2 < 1
+        body = ((p[..., 0] / 18) ** 2 + (p[..., 1] / 14) ** 2 < 1) & (np.abs(p[..., 2]) < 12)
+        arch = hull & (np.abs(c[..., 2]) < HALF_RING_MM) & ~((np.abs(c[..., 0]) < self.gap_mm / 2) & (c[..., 1] > 0))
+        beside = np.abs(c[..., 0]) > 0.8 * self.across_mm
+        parts = np.zeros(grid.shape, np.uint8)
+        parts[arch & (c[..., 0] > 0)] = SubRegion.LAMINA_LEFT
+        parts[arch & (c[..., 0] <= 0)] = SubRegion.LAMINA_RIGHT
+        parts[arch & beside & (c[..., 0] > 0)] = SubRegion.PEDICLE_LEFT
+        parts[arch & beside & (c[..., 0] <= 0)] = SubRegion.PEDICLE_RIGHT
+        parts[body] = SubRegion.BODY
+        parts[lumen] = 0
+        return Vertebra(level, self.frame(), Volume(parts, grid.affine, "label"), NO_GEOMETRY, "shape")
+
+    @property
+    def area_mm2(self) -> float:
+        return np.pi * self.across_mm * self.deep_mm
+
+
+def lesion_in(ring: Ring, deeper_than_mm: float, origin: str = "given") -> Lesion:
+    """A lesion that fills the ring's neighbourhood up to `deeper_than_mm` behind the canal's axis."""
+    grid = ring.grid()
+    c = ring.across_canal(ring.local(grid))
+    mask = Volume((c[..., 1] < deeper_than_mm) & (np.abs(c[..., 2]) < 4), grid.affine, "mask")
+    return Lesion(mask, Level.T8, "lytic", 1.0, 1.0, (0.0, 0.0, 0.0), 0.0, 0.1, (), None, origin, None)  # type: ignore[arg-type]
+
+
+def measure(ring: Ring, **given: object):
+    return measure_one(ring.vertebra(), **{"cord": None, "lesions": (), **given})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("spacing", GRIDS)
+@pytest.mark.parametrize("axes", [np.eye(3), rotation(15, 10), rotation(-20, -12)], ids=["straight", "back", "front"])
+@pytest.mark.parametrize("lean", [0.0, 12.0])
+def test_area_and_diameters_of_an_exact_lumen(spacing, axes, lean):
+    ring = Ring(spacing_mm=spacing, axes=axes, lean_deg=lean)
+    found = measure(ring)
+    seen = found.areas_mm2[np.isfinite(found.areas_mm2)]
+    assert seen.size >= 8  # of a ring 14 mm high
+    assert found.min_area_mm2 == pytest.approx(ring.area_mm2, rel=0.05)
+    assert np.median(seen) == pytest.approx(ring.area_mm2, rel=0.05)
+    assert found.ap_diameter_mm == pytest.approx(15.0, abs=1.0)
+    assert found.transverse_diameter_mm == pytest.approx(20.0, abs=1.0)
+
+
+def test_where_the_ring_is_open_there_is_no_area():
+    found = measure(Ring())
+    above = np.abs(found.positions_mm) > HALF_RING_MM + 2.5
+    assert above.any()
+    assert np.isnan(found.areas_mm2[above]).all()
+
+
+@pytest.mark.parametrize("spacing", GRIDS)
+def test_a_flaw_in_the_ring_is_bridged_and_an_opening_is_not(spacing):
+    ring = Ring(spacing_mm=spacing)
+    assert measure(replace(ring, gap_mm=2.0)).min_area_mm2 == pytest.approx(ring.area_mm2, rel=0.06)
+    found = measure(replace(ring, gap_mm=9.0))
+    assert found.min_area_mm2 is None
+    assert found.ap_diameter_mm is None
+    assert found.lumen is None
+    assert "ring" in found.notes[-1]
+
+
+def test_an_arch_cut_off_by_the_scan_is_said():
+    vertebra = Ring().vertebra()
+    keep = vertebra.parts.array * (np.arange(vertebra.parts.shape[2]) < vertebra.parts.shape[2] // 2 - 3)
+    cut = replace(vertebra, parts=vertebra.parts.like(keep, "label"), cut_parts=(SubRegion.LAMINA_LEFT,))
+    found = measure_one(cut, cord=None, lesions=())
+    assert found.min_area_mm2 is None
+    assert any("left lamina" in note for note in found.notes)
+
+
+def test_the_atlas_has_no_body_and_is_not_measured():
+    found = measure_one(replace(Ring().vertebra(), level=Level.C1), cord=None, lesions=())
+    assert found.min_area_mm2 is None
+    assert "no body" in found.notes[-1]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5])
+def test_share_of_the_canal_held_by_a_lesion(share):
+    ring = Ring()
+    depth = np.linspace(-1, 1, 20001)
+    held = np.cumsum(np.sqrt(1 - depth**2))
+    front = depth[np.searchsorted(held / held[-1], share)] * ring.deep_mm
+    found = measure(ring, lesions=(lesion_in(ring, front if share else -ring.deep_mm - 1),))
+    assert found.lesion_encroachment == pytest.approx(share, abs=0.04)
+    assert ("lesion mask holds up to" in found.escc_reason) == (share > 0)
+
+
+def test_encroachment_is_unknown_without_a_mask_that_can_reach_the_canal():
+    assert measure(Ring()).lesion_encroachment is None
+    found = measure(Ring(), lesions=(lesion_in(Ring(), 0.0, origin="detected"),))
+    assert found.lesion_encroachment is None
+    assert "detected" in found.notes[-1]
+
+
+@pytest.mark.parametrize("radius", [4.0, 7.0])
+def test_cord_cross_section_and_its_plausibility(radius):
+    ring = Ring()
+    grid = ring.grid()
+    c = ring.across_canal(ring.local(grid))
+    whole = Volume(np.hypot(c[..., 0], c[..., 1]) < radius, grid.affine, "mask")
+    found = measure(ring, cord=cord_beside(ring.vertebra(), whole))
+    assert found.cord_area_mm2 == pytest.approx(np.pi * radius**2, rel=0.05)
+    assert any("thecal sac" in note for note in found.notes) == (radius == 7.0)
+    assert found.min_area_mm2 == pytest.approx(ring.area_mm2, rel=0.05)
+
+
+@pytest.mark.parametrize("cord", [True, False])
+def test_no_escc_grade_from_bone(cord):
+    ring = Ring()
+    whole = Volume(np.zeros(ring.grid().shape, bool), ring.grid().affine, "mask") if cord else None
+    found = measure(ring, cord=whole)
+    assert found.escc_grade is None
+    assert "MRI" in found.escc_reason
+
+
+def spine(narrow: dict[Level, float]) -> dict[Level, Vertebra]:
+    """T5 to T11, widening downwards by 3 % of area a level; the depth of some times a factor."""
+    return {
+        level: Ring(across_mm=9 + 0.27 * n, deep_mm=7.5 * narrow.get(level, 1.0), spacing_mm=(1.0, 1.0, 1.0)).vertebra(
+            level
+        )
+        for n, level in enumerate(Level(number) for number in range(12, 19))
+    }
+
+
+def test_loss_is_seen_against_the_neighbours_and_does_not_rub_off_on_them():
+    found = measure_canals(spine({Level.T8: 0.6}), cord=None, lesions={})
+    assert found[Level.T8].area_loss == pytest.approx(0.4, abs=0.05)
+    assert found[Level.T8].expected_area_mm2 == pytest.approx(np.pi * 9.81 * 7.5, rel=0.06)
+    for level, one in found.items():
+        if level is not Level.T8:
+            assert one.area_loss == pytest.approx(0.0, abs=0.12 if level in (Level.T5, Level.T11) else 0.06)
+
+
+def test_too_few_neighbours_give_no_expectation():
+    two = {level: vertebra for level, vertebra in spine({}).items() if level in (Level.T8, Level.T9)}
+    found = measure_canals(two, cord=None, lesions={})
+    assert found[Level.T8].min_area_mm2 is not None
+    assert found[Level.T8].area_loss is None
+    assert "fewer than two neighbours" in found[Level.T8].notes[-1]
+
+
+def test_levels_with_a_lesion_are_no_neighbours():
+    vertebrae = spine({Level.T7: 0.6, Level.T9: 0.6, Level.T10: 0.6})
+    alone = {level: measure_one(vertebra, cord=None, lesions=()) for level, vertebra in vertebrae.items()}
+    trusting = compare_with_neighbours(alone, vertebrae)
+    warned = compare_with_neighbours(alone, vertebrae, with_lesion=(Level.T7, Level.T9, Level.T10))
+    assert trusting[Level.T8].area_loss is not None
+    assert trusting[Level.T8].area_loss < -0.1
+    assert warned[Level.T8].area_loss == pytest.approx(0.0, abs=0.06)
+
+
+def test_the_mask_holds_the_measured_lumen():
+    ring = Ring(axes=rotation(15, 10))
+    vertebra = ring.vertebra()
+    found = measure_one(vertebra, cord=None, lesions=())
+    assert found.lumen is not None
+    assert found.lumen.same_grid(vertebra.parts)
+    assert not (found.lumen.array & vertebra.mask()).sum() > 0.03 * found.lumen.array.sum()
+    length = np.isfinite(found.areas_mm2).sum()  # planes lie 1 mm apart
+    volume = found.lumen.array.sum() * found.lumen.voxel_volume_mm3
+    assert volume == pytest.approx(ring.area_mm2 * length, rel=0.05)
+
+
+def test_masks_are_pasted_onto_the_scan():
+    vertebra = Ring(spacing_mm=(1.0, 1.0, 1.0)).vertebra()
+    grid = vertebra.parts
+    crop = replace(vertebra, parts=grid.crop((10, 12, 20), (90, 90, 70)))
+    found = {Level.T8: measure_one(crop, cord=None, lesions=())}
+    whole = canal_mask(found, grid)
+    assert whole is not None
+    direct = measure_one(vertebra, cord=None, lesions=()).lumen
+    assert direct is not None
+    assert np.array_equal(whole.array, direct.array)
+    assert canal_mask({}, grid) is None
+
+
+def test_one_level_travels_to_another_process():
+    vertebra = pickle.loads(pickle.dumps(Ring().vertebra()))
+    there = pickle.loads(pickle.dumps(measure_one(vertebra, cord=None, lesions=())))
+    here = measure(Ring())
+    assert np.array_equal(there.areas_mm2, here.areas_mm2, equal_nan=True)
+
+
+@settings(max_examples=50, deadline=None)
+@given(radius=st.floats(3, 20), ratio=st.floats(0.5, 1.0))
+def test_polygon_area_of_an_ellipse(radius, ratio):
+    angle = np.arange(RAYS) * 2 * np.pi / RAYS
+    radii = radius * ratio / np.sqrt((ratio * np.cos(angle)) ** 2 + np.sin(angle) ** 2)
+    assert polygon_areas_mm2(radii) == pytest.approx(np.pi * radius**2 * ratio, rel=2e-3)
