@@ -49,9 +49,6 @@ GROWTH_MM = 4.0
 """Own choice: the edge lies at most so far from the seed, since a ball of 8 mm is mostly seed at its middle."""
 SMALLEST_MM3 = 300.0
 """0.3 cm3, an 8.3 mm ball: the smallest lesion the published detectors were asked for [burns2013]."""
-METAL_HU = 2500.0
-"""Own choice: no bone is that dense; what lies within 5 mm of it is not judged."""
-METAL_MM = 5.0
 REPORTED_FROM = 0.5
 """Own choice: few false findings matter more than the faintest true one."""
 SURE_SPREADS = 6.0
@@ -79,12 +76,13 @@ def detect_in(ct: Volume, vertebra: Vertebra, reference: Reference) -> tuple[Les
     The spongy core is searched for loss and gain; the arch as a whole for loss only, because its compact bone differs
     so much between levels and sides that a gain of density there says little.
     """
-    hu, place, grid = crop_to(ct, vertebra), locate(vertebra), vertebra.parts
-    expected = expect(reference, sample_of(hu, place, vertebra))
-    metal = _near_metal(hu, place, grid)
+    hu, grid = crop_to(ct, vertebra), vertebra.parts
+    place = locate(vertebra, hu)
+    known = [sample for sample in reference.samples if sample.level == vertebra.level]
+    expected = expect(reference, known[0] if known else sample_of(hu, place, vertebra))
     core, arch = smoothed_core(hu, place, grid), smoothed_arch(hu, place, grid)
-    gain = _departure(core, place.core_cell, expected, metal)
-    loss = _departure(np.where(place.core, core, arch), place.any_cell, expected, metal)
+    gain = _departure(core, place.core_cell, expected)
+    loss = _departure(np.where(place.core, core, arch), place.any_cell, expected)
     lesions = []
     kinds: tuple[tuple[_Departure, LesionType, float], ...] = ((loss, "lytic", -1.0), (gain, "blastic", 1.0))
     for departure, kind, sign in kinds:
@@ -103,11 +101,9 @@ class _Departure:
     spread: NDArray[np.float32]
 
 
-def _departure(
-    smoothed: NDArray[np.float32], cells: NDArray[np.int8], expected: Expected, metal: NDArray[np.bool_]
-) -> _Departure:
+def _departure(smoothed: NDArray[np.float32], cells: NDArray[np.int8], expected: Expected) -> _Departure:
     normal, spread = expected.at(cells)
-    return _Departure(np.where(metal, np.nan, smoothed - normal), normal, spread)
+    return _Departure(smoothed - normal, normal, spread)
 
 
 def _seeds(departure: _Departure, sign: float, least_hu: float) -> list[NDArray[np.bool_]]:
@@ -182,13 +178,6 @@ def _box_around(mask: NDArray[np.bool_], margin_mm: float, grid: Volume) -> tupl
     box = ndimage.find_objects(mask.astype(np.uint8))[0]
     extra = [int(np.ceil(margin_mm / step)) for step in grid.spacing_mm]
     return tuple(slice(max(0, s.start - e), s.stop + e) for s, e in zip(box, extra, strict=True))
-
-
-def _near_metal(hu: NDArray[np.float32], place: Place, grid: Volume) -> NDArray[np.bool_]:
-    metal = hu > METAL_HU
-    if not metal.any():
-        return metal
-    return ndimage.distance_transform_edt(~metal, sampling=grid.spacing_mm) <= METAL_MM
 
 
 def _ramp(value: float, low: float, high: float) -> float:

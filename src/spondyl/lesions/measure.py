@@ -59,7 +59,8 @@ def describe(
     array = np.asarray(mask.array if isinstance(mask, Volume) else mask, dtype=bool)
     if array.shape != vertebra.parts.shape or not array.any():
         raise ValueError("a lesion's mask must have voxels and lie on the grid of the vertebra's parts")
-    hu, place = crop_to(ct, vertebra), locate(vertebra)
+    hu = crop_to(ct, vertebra)
+    place = locate(vertebra, hu)
     if expected is None:
         expected = expect(fit_reference(()), sample_of(hu, place, vertebra, exclude=array))
     return describe_at(array, hu, place, vertebra, expected, origin, confidence, notes)
@@ -108,9 +109,13 @@ def lesion_type(
     doubts: tuple[str, ...] = ()
     if typed.sum() < 0.1 * mask.sum() or not typed.any():
         typed = mask & (place.depth_mm > 0) if (mask & (place.depth_mm > 0)).any() else mask
-        normal = np.full(mask.shape, expected.base_hu, dtype=np.float32)
+        base = expected.base_hu
+        if not np.isfinite(base):
+            rest = (place.depth_mm > 0) & ~mask
+            base = float(np.median(hu[rest])) if rest.any() else 0.0
+        normal = np.full(mask.shape, base, dtype=np.float32)
         doubts += ("type read against the body's spongy bone: little of the lesion lies where bone is comparable",)
-    deviation = smooth(hu, typed, TYPING_SMOOTHING_MM, grid)[typed] - normal[typed]
+    deviation = smooth(hu, typed, TYPING_SMOOTHING_MM, grid, seen_from=0.0)[typed] - normal[typed]
     margin = np.where(arch[typed], np.fmax(TYPE_MARGIN_HU, spread[typed]), TYPE_MARGIN_HU)
     lytic, blastic = int((deviation < -margin).sum()), int((deviation > margin).sum())
     if lytic + blastic < MIXED_SHARE * typed.sum():
@@ -122,9 +127,13 @@ def lesion_type(
 
 
 def longest_diameter_mm(mask: NDArray[np.bool_], grid: Volume) -> float:
-    """Greatest distance between two points of the surface, taken midway between voxels in and out."""
+    """Greatest distance between two points of the surface (maximum Feret diameter).
+
+    The centres of voxels inside a smooth body never lie farther apart than its diameter, their outer faces hardly ever
+    nearer; the estimate takes the points midway between centre and face.
+    """
     index = np.argwhere(mask & ~ndimage.binary_erosion(mask)).astype(float)
-    faces = np.concatenate([index + sign * 0.5 * step for step in np.eye(3) for sign in (-1, 1)])
+    faces = np.concatenate([index + sign * 0.25 * step for step in np.eye(3) for sign in (-1, 1)])
     points = grid.to_lps(faces)
     try:
         points = points[ConvexHull(points).vertices]

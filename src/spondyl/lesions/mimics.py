@@ -13,7 +13,11 @@ from spondyl.values.vertebra import Vertebra
 
 ENDPLATE_MM = 6.0
 """Own choice: degenerative sclerosis and nodes of disc tissue lie under the endplate; metastases keep no such rule."""
+ENDPLATE_UP = 0.5
+"""Own choice: and in the outer quarters of the height, lest a low thoracic body be all endplate."""
 ENDPLATE_SHARE = 0.5
+MIDDLE_SHARE = 0.35
+"""Own choice: with more than a third of it in the middle half of the height it is no layer under an endplate."""
 RIM = 0.75
 """Own choice: beyond this relative distance from the body's middle lie osteophytes and the ring."""
 FAT_HU = -20.0
@@ -39,7 +43,9 @@ def look_alikes(
     body = mask & np.isfinite(place.up)
     in_body = bool(body.sum() > 0.5 * mask.sum())
     found: list[Finding] = []
-    under_endplate = (place.endplate_mm[body] < ENDPLATE_MM).mean() if in_body else 0.0
+    near_endplate = (place.endplate_mm < ENDPLATE_MM) & (np.abs(place.up) > ENDPLATE_UP)
+    reaches_middle = (np.abs(place.up[body]) < ENDPLATE_UP).mean() > MIDDLE_SHARE if in_body else False
+    under_endplate = near_endplate[body].mean() if in_body and not reaches_middle else 0.0
     at_rim = (np.maximum(np.abs(place.left[body]), np.abs(place.back[body])) > RIM).mean() if in_body else 0.0
     if kind == "lytic":
         if hu[mask].mean() < FAT_HU:

@@ -75,12 +75,14 @@ class Expected:
         return hu[cells].astype(np.float32), spread[cells].astype(np.float32)
 
 
-def smooth(hu: NDArray, where: NDArray[np.bool_], sigma_mm: float, grid: Volume) -> NDArray[np.float32]:
+def smooth(
+    hu: NDArray, where: NDArray[np.bool_], sigma_mm: float, grid: Volume, *, seen_from: float = SEEN_FROM
+) -> NDArray[np.float32]:
     """Gaussian mean over the voxels in `where` only; NaN outside it and where too little of it is near."""
     sigma = [sigma_mm / step for step in grid.spacing_mm]
     weight = ndimage.gaussian_filter(where.astype(np.float32), sigma, mode="constant", truncate=3)
     total = ndimage.gaussian_filter(np.where(where, hu, 0).astype(np.float32), sigma, mode="constant", truncate=3)
-    return np.where(where & (weight > SEEN_FROM), total / np.maximum(weight, 1e-6), np.nan).astype(np.float32)
+    return np.where(where & (weight > seen_from), total / np.maximum(weight, 1e-6), np.nan).astype(np.float32)
 
 
 def smoothed_core(hu: NDArray, place: Place, grid: Volume) -> NDArray[np.float32]:
@@ -95,8 +97,8 @@ def smoothed_arch(hu: NDArray, place: Place, grid: Volume) -> NDArray[np.float32
 
 def collect_reference(ct: Volume, vertebra: Vertebra, exclude: NDArray[np.bool_] | None = None) -> LevelSample:
     """The sample of one level; `exclude` (on the grid of `parts`) keeps a known lesion out of it."""
-    place = locate(vertebra)
-    return sample_of(crop_to(ct, vertebra), place, vertebra, exclude)
+    hu = crop_to(ct, vertebra)
+    return sample_of(hu, locate(vertebra, hu), vertebra, exclude)
 
 
 def sample_of(hu: NDArray, place: Place, vertebra: Vertebra, exclude: NDArray[np.bool_] | None = None) -> LevelSample:

@@ -1,6 +1,7 @@
 """Where each voxel of a vertebra lies: how deep under its surface, and in which cell of its anatomy.
 
-Parts that the scan cuts off belong to no cell: half a part is no measure of normal bone, nor fit to be judged.
+Parts that the scan cuts off and bone near metal belong to no cell: they are no measure of normal bone and are not
+judged.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ CORTEX_MM = 2.5
 """Own choice: wall or endplate (about 0.5 mm) plus the scanner's blur and a mask that errs by one in-plane voxel."""
 COLUMN_MM = 3.0
 """Own choice: footprint of the columns along the vertebra's axis in which the distance to the endplates is taken."""
+METAL_HU, METAL_MM = 2500.0, 5.0
+"""Own choice: no bone is that dense; streaks and blur spoil what lies this near."""
 RIM_PERCENT = 2.0
 """Share of the body's voxels left beyond its relative coordinates on each side: osteophytes must not stretch them."""
 
@@ -88,8 +91,8 @@ def clear_of_cortex_mm(grid: Volume) -> float:
     return max(CORTEX_MM, 1.05 * max(grid.spacing_mm))
 
 
-def locate(vertebra: Vertebra) -> Place:
-    """The place of every voxel of one vertebra."""
+def locate(vertebra: Vertebra, hu: NDArray[np.float32]) -> Place:
+    """The place of every voxel of one vertebra; `hu` on the grid of its parts tells where metal is."""
     parts = vertebra.parts
     bone = parts.array > 0
     depth = ndimage.distance_transform_edt(np.pad(bone, 1), sampling=parts.spacing_mm)[1:-1, 1:-1, 1:-1]
@@ -115,8 +118,16 @@ def locate(vertebra: Vertebra) -> Place:
         ) * UP_CELLS + _bin(up[is_body], UP_CELLS)
     cell[depth <= clear_of_cortex_mm(parts)] = -1
     cut = np.isin(parts.array, [int(part) for part in vertebra.cut_parts])
+    cut |= _near_metal(hu, parts)
     cell[cut], arch_cell[cut] = -1, -1
     return Place(depth.astype(np.float32), left, back, up, endplate, cell, arch_cell)
+
+
+def _near_metal(hu: NDArray[np.float32], grid: Volume) -> NDArray[np.bool_]:
+    metal = hu > METAL_HU
+    if not metal.any():
+        return metal
+    return ndimage.distance_transform_edt(~metal, sampling=grid.spacing_mm) <= METAL_MM
 
 
 def _bin(value: NDArray, count: int) -> NDArray[np.intp]:
