@@ -112,6 +112,23 @@ def test_organs_with_the_numbers_of_vertebrae_are_refused() -> None:
     assert "--scheme totalsegmentator" in caught.value.remedy
 
 
+@pytest.mark.parametrize("fault", ["none", "sideways", "sizes"])
+def test_a_row_must_be_narrow_and_of_one_size(fault: str) -> None:
+    """Labels 20 to 24 one below the other: vertebrae, unless they jump aside or differ a hundredfold."""
+    stats = {
+        20 + n: LabelStats(
+            3e4 * (100 if fault == "sizes" and n % 2 else 1),
+            np.array([70.0 * (n % 2) if fault == "sideways" else 0.0, 0.0, -30.0 * n]),
+        )
+        for n in range(5)
+    }
+    if fault == "none":
+        assert recognise(stats) == VERSE
+        return
+    with pytest.raises(MaskMismatch):
+        recognise(stats)
+
+
 def test_a_mask_that_runs_upward_is_refused_without_a_scheme_and_read_with_one(stack: Stack, tmp_path: Path) -> None:
     path = written(tmp_path, stack, stack.labels[:, :, ::-1])
     with pytest.raises(MaskMismatch, match="flipped"):

@@ -12,6 +12,7 @@ import pytest
 from dicom_factory import slice_datasets
 from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
 from spondyl.anatomy.levels import Level
@@ -108,6 +109,14 @@ def test_a_seg_without_cord_has_none(series: list[pydicom.Dataset], ct: Volume, 
     found = read_level_map(path, ct)
     assert found.levels == (Level.T12,)
     assert cord_from(path, ct, found) is None
+
+
+def test_codes_are_read_whatever_words_stand_beside_them(
+    series: list[pydicom.Dataset], ct: Volume, tmp_path: Path
+) -> None:
+    """SNOMED CT 66794005 is L1, in DICOM's context group 7602; the meaning beside it may be in any language."""
+    path = seg_file(tmp_path / "seg.dcm", series, {("Segment 1", Code("66794005", "SCT", "Wirbel")): block(4, 10)})
+    assert read_level_map(path, ct).levels == (Level.L1,)
 
 
 def test_labels_in_words_find_their_levels(series: list[pydicom.Dataset], ct: Volume, tmp_path: Path) -> None:

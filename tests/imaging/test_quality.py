@@ -232,6 +232,24 @@ def test_slivers_at_the_scans_ends_are_not_assessed() -> None:
     assert warned(report) == {last.level}
 
 
+def test_what_is_cut_off_says_nothing_of_its_neighbours_size() -> None:
+    """Three levels, of which the outer two are cut to a fifth: the whole one is not called too large for it."""
+    report = gate(Stack((Level.L1, Level.L2, Level.L3)).cropped(STEP_MM + 6.0, 3 * STEP_MM - 6.0))
+    assert report.of(Level.L2).assessed
+    assert not report.of(Level.L2).warnings
+
+
+def test_body_and_arch_that_hang_on_the_edge_apart_are_not_two_vertebrae() -> None:
+    """The scan ends below the pedicles: the spinous process reaches lower than the body and hangs free of it."""
+    stack = Stack()
+    stack.labels[stack.within(stack.at(Level.L3, 0.0, 17.0, 0.0), (20.0, 4.0, 12.0))] = 0
+    stack.labels[stack.within(stack.at(Level.L3, 0.0, 26.0, 4.0), (20.0, 12.0, 6.0))] = 0
+    stack.box(int(Level.L3), stack.at(Level.L3, 0.0, 30.0, -8.0), (10.0, 10.0, 7.0))
+    report = gate(stack.cropped(STEP_MM - 8.0, 1000.0))
+    assert report.of(Level.L3).assessed
+    assert any("hangs on the scan's edge" in warning for warning in report.of(Level.L3).warnings)
+
+
 def test_a_field_of_view_that_cuts_sideways_is_named() -> None:
     stack = Stack()
     cut = stack.within(stack.at(Level.L1, 26.0, 0.0, 0.0), (6.1, 4.1, 4.1))
