@@ -18,7 +18,7 @@ SLIVER_SHARE = 0.5
 """Less of a cut vertebra than this, against its neighbours' volume, is a sliver and not judged at all."""
 VOLUME_RATIO_STOPS = (0.45, 1.8)
 """To the neighbours: a label that swallowed a neighbour has 2, one that lost half has 0.5. Whole levels have
-0.94 to 1.23 in the demo case and 0.81 to 1.10 in a VerSe sample; a crushed one keeps its arch, a third of the volume."""
+0.94 to 1.23 in the demo case and 0.81 to 1.10 in a VerSe sample; a crushed one keeps its arch, a third of it."""
 VOLUME_RATIO_WARNS = (0.65, 1.45)
 GAP_RATIO, CLOSE_RATIO = 1.6, 0.6
 """Of a distance between neighbours' centroids to that of the pairs around: a skipped vertebra gives 2, a doubled
