@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from synthetic_case import synthetic_case
 
+from data import ROOT
 from spondyl.core.errors import RuleError
 from spondyl.report.schema import Assessment, from_case, json_schema
 
@@ -138,3 +139,11 @@ def test_every_citation_named_anywhere_in_the_case_is_listed() -> None:
 def test_a_lost_citation_is_an_error() -> None:
     with pytest.raises(RuleError, match="nobody1900"):
         from_case(replace(synthetic_case(), citations=("nobody1900",)))
+
+
+def test_every_key_of_the_schema_is_explained_in_the_documentation() -> None:
+    text = (ROOT / "docs" / "reference" / "assessment.md").read_text(encoding="utf-8")
+    schema = json_schema()
+    parts = [schema, *schema["$defs"].values()]
+    missing = {key for part in parts for key in part["properties"] if f"`{key}`" not in text}
+    assert not missing

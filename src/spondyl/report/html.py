@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from spondyl.report import words
+from spondyl.report.figures import WINDOW_CENTRE_HU, WINDOW_WIDTH_HU
 from spondyl.report.finding import Finding, finding_of
 from spondyl.report.schema import Assessment, StrengthEstimate
 
@@ -35,6 +36,7 @@ def render(assessment: Assessment, spine_svg: str, pictures: Mapping[str, Mappin
         spine=Markup(spine_svg),
         pictures={level: {name: Markup(svg) for name, svg in by.items()} for level, by in pictures.items()},
         legend=[finding for finding in Finding if finding in findings.values()],
+        window=(round(WINDOW_CENTRE_HU), round(WINDOW_WIDTH_HU)),
         strongest=_strongest(v.strength for v in assessment.vertebrae),
     )
 

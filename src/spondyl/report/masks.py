@@ -57,8 +57,9 @@ def write_nifti(volume: Volume, path: Path) -> None:
 
 def _pasted(crops: Iterable[Volume], grid: Volume, *, numbered: bool = False) -> Volume:
     """Crops laid onto the CT's grid, with their own labels or, `numbered`, each with its number from 1."""
-    out: NDArray[np.uint16] = np.zeros(grid.shape, np.uint16)
-    for number, crop in enumerate(crops, 1):
+    listed = list(crops)
+    out: NDArray[np.integer] = np.zeros(grid.shape, np.uint8 if len(listed) <= np.iinfo(np.uint8).max else np.uint16)
+    for number, crop in enumerate(listed, 1):
         box = place(crop, grid)
         here = crop.array > 0
         out[box][here] = number if numbered else crop.array[here]

@@ -159,25 +159,36 @@ def _drawn(picture: Picture) -> Any:
 
 
 def _draw_outline(image: Any, outline: Outline) -> None:
-    from PIL import Image, ImageDraw
+    from PIL import ImageDraw
 
-    rings = [[(FILE_SCALE * float(x), FILE_SCALE * float(y)) for x, y in ring] for ring in outline.rings]
+    rings = [FILE_SCALE * ring for ring in outline.rings]
     if outline.fill_opacity or outline.hatched:
-        inside = np.zeros((image.height, image.width), bool)
-        for ring in rings:
-            area = Image.new("1", image.size)
-            ImageDraw.Draw(area).polygon(ring, fill=1)
-            inside ^= np.asarray(area)
-        opacity = outline.fill_opacity
-        if outline.hatched:
-            diagonal = np.add.outer(np.arange(image.height), np.arange(image.width)) // FILE_SCALE
-            inside &= diagonal % HATCH_PX < 1.5
-            opacity = 0.8
-        veil = Image.fromarray((inside * round(255 * opacity)).astype(np.uint8))
-        image.paste(Image.new("RGB", image.size, outline.colour), mask=veil)
+        _fill(image, rings, outline)
     draw = ImageDraw.Draw(image)
     for ring in rings:
-        draw.line([*ring, ring[0]], fill=outline.colour, width=round(FILE_SCALE * outline.width), joint="curve")
+        closed = [(float(x), float(y)) for x, y in (*ring, ring[0])]
+        draw.line(closed, fill=outline.colour, width=round(FILE_SCALE * outline.width), joint="curve")
+
+
+def _fill(image: Any, rings: list[NDArray[np.float64]], outline: Outline) -> None:
+    """A veil or stripes over what lies in an odd number of rings; only their box is touched."""
+    from PIL import Image, ImageDraw
+
+    points = np.concatenate(rings)
+    left, top = np.floor(points.min(axis=0)).astype(int)
+    width, height = np.ceil(points.max(axis=0)).astype(int) - (left, top) + 1
+    inside = np.zeros((height, width), bool)
+    for ring in rings:
+        area = Image.new("1", (int(width), int(height)))
+        ImageDraw.Draw(area).polygon([(float(x - left), float(y - top)) for x, y in ring], fill=1)
+        inside ^= np.asarray(area)
+    opacity = outline.fill_opacity
+    if outline.hatched:
+        diagonal = np.add.outer(np.arange(height), np.arange(width)) // FILE_SCALE
+        inside &= diagonal % HATCH_PX < 1.5
+        opacity = 0.8
+    veil = Image.fromarray(inside * np.uint8(round(255 * opacity)))
+    image.paste(Image.new("RGB", veil.size, outline.colour), (int(left), int(top)), veil)
 
 
 def _image(base: NDArray[np.uint8]) -> Any:

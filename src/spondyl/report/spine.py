@@ -23,6 +23,8 @@ from spondyl.values.case import CaseResult
 MM_PER_PX = 0.55
 MARGIN_MM = 10.0
 NAMES_PX = 110
+NAME_PX = 19.0
+"""Least distance of two names."""
 SCALE_BAR_MM = 50.0
 
 
@@ -52,7 +54,7 @@ class _Sheet:
         inside = mask.sample(self.points[np.ix_(rows, columns)], order=1, outside=0)
         found = rings(inside, 1.0, at=(self.left + columns[0], rows[0])) if inside.size else ()
         hatched = finding is Finding.NOT_ASSESSED
-        return Outline(found, finding.colour, title, fill_opacity=0.3, hatched=hatched)
+        return Outline(found, finding.colour, title, fill_opacity=0.25, hatched=hatched)
 
 
 def spine_picture(case: CaseResult, findings: Mapping[Level, Finding]) -> Picture:
@@ -64,17 +66,19 @@ def spine_picture(case: CaseResult, findings: Mapping[Level, Finding]) -> Pictur
     outlines: list[Outline] = []
     lines: list[Line] = []
     labels = _letters(sagittal, coronal, base.shape[1])
-    for result in case.vertebrae:
+    rows = [(sagittal.points[0, 0, 2] - centres[result.level][2]) / MM_PER_PX for result in case.vertebrae]
+    for result, row, name_row in zip(case.vertebrae, rows, _apart(rows, len(base)), strict=True):
         level, finding = result.level, findings[result.level]
         said = f"{level.name}: {finding}"
         masks = [case.level_map.mask(level, margin_mm=3.0), *(lesion.mask for lesion in result.lesions)]
         outlines += [sheet.outline(mask, said, finding) for sheet in (sagittal, coronal) for mask in masks]
-        row = (sagittal.points[0, 0, 2] - centres[level][2]) / MM_PER_PX
         middle = coronal.left - NAMES_PX / 2
-        for body, name in ((sagittal, middle - 34), (coronal, middle + 28)):
-            lines.append(Line(body.column(centres[level]), row, name, row, finding.colour, 0.7))
-        outlines.append(marker(finding, middle - 24, row))
-        labels.append(Label(middle - 12, row, level.name, size=15, link=level.name))
+        for sheet, rim, name in ((sagittal, 0, middle - 34), (coronal, NAMES_PX, middle + 28)):
+            edge = coronal.left - NAMES_PX + rim
+            lines.append(Line(sheet.column(centres[level]), row, edge, row, finding.colour, 0.7))
+            lines.append(Line(edge, row, name, name_row, finding.colour, 0.7))
+        outlines.append(marker(finding, middle - 24, name_row))
+        labels.append(Label(middle - 12, name_row, level.name, size=15, link=level.name))
     bottom = base.shape[0] - 10
     lines.append(Line(10, bottom, 10 + SCALE_BAR_MM / MM_PER_PX, bottom, width=2))
     labels.append(Label(10, bottom - 9, f"{SCALE_BAR_MM:.0f} mm", size=11))
@@ -102,6 +106,16 @@ def _sheets(case: CaseResult, centres: Mapping[Level, NDArray[np.float64]]) -> t
     sagittal = np.stack(np.broadcast_arrays(bent_x, y, z), axis=-1)
     coronal = np.stack(np.broadcast_arrays(x, bent_y, z), axis=-1)
     return _Sheet(sagittal, 1, 0), _Sheet(coronal, 0, len(y) + NAMES_PX)
+
+
+def _apart(rows: list[float], height: int) -> list[float]:
+    """Rows for the names: near their vertebrae, never on top of each other, inside the picture."""
+    placed: list[float] = []
+    for row in rows:
+        placed.append(max(row, placed[-1] + NAME_PX if placed else NAME_PX))
+    for n in reversed(range(len(placed))):
+        placed[n] = min(placed[n], height - NAME_PX * (len(placed) - n))
+    return placed
 
 
 def _letters(sagittal: _Sheet, coronal: _Sheet, width: int) -> list[Label]:

@@ -23,7 +23,7 @@ TIERS = {
     "not_enough_to_say": "Not enough is known to say",
 }
 
-NO_CORE = ("no trabecular core was found that could be measured",)
+NO_CORE = ("no trabecular core was found that is large enough to measure",)
 """What an absent density means."""
 
 
@@ -90,6 +90,8 @@ def rows_of_geometry(geometry: Geometry) -> list[tuple[str, Markup]]:
 
 
 def _times(width: Markup, depth: Markup) -> Markup:
+    if width == depth and width.startswith("<"):
+        return width  # both unknown for one reason
     return Markup("{} × {}").format(width, depth)
 
 
@@ -130,6 +132,11 @@ def cortex(breached: bool | None) -> str:
     return "breached" if breached else "not seen to be breached"
 
 
+def reasons(v: VertebraAssessment) -> str:
+    """Why a level is not assessed, without the last full stop."""
+    return "; ".join(reason.rstrip(".") for reason in v.reasons) or "no reason was recorded"
+
+
 def sins(found: Sins) -> Markup:
     """Total and band, or that there is nothing to score."""
     total = f"{points(found.total_min, found.total_max)} of 18"
@@ -159,10 +166,7 @@ def summary(assessment: Assessment) -> list[str]:
         totals = [f"{level} {points(s.total_min, s.total_max)} of 18 ({s.category})" for level, s in scored]
         said.append(f"Instability score (SINS), as far as it is known: {'; '.join(totals)}.")
     if missed:
-        said.append(
-            f"{levels(missed)} {'was' if len(missed) == 1 else 'were'} not assessed, for the reasons given there; "
-            "nothing can be said of what was not assessed."
-        )
+        said.append(f"Nothing can be said of {'; '.join(f'{v.level} ({reasons(v)})' for v in missed)}.")
     return said
 
 
@@ -244,7 +248,8 @@ def caption(v: VertebraAssessment, picture: str) -> str:
 
 
 def classification(found: Classification) -> str:
-    return f"Class of tumour: {found.origin}, {found.compartment}, {found.behaviour}; {found.entity}."
+    said = dict.fromkeys((found.origin, found.compartment, found.behaviour, found.entity))
+    return f"Class of tumour: {', '.join(said)}."
 
 
 def facts(value: Any) -> str:
