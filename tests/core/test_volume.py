@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-
 import nibabel as nib
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from orientations import AXIS_ORIENTATIONS, RAS_FROM_LPS, reoriented
 from spondyl.core.volume import Volume
-
-ORIENTATIONS = [(p, s) for p in itertools.permutations(range(3)) for s in itertools.product((1, -1), repeat=3)]
-
-
-def reoriented(volume: Volume, permutation: tuple[int, ...], signs: tuple[int, ...]) -> Volume:
-    """The same image stored along other axes."""
-    array = volume.array.transpose(permutation)
-    affine = volume.affine.copy()
-    affine[:3, :3] = volume.affine[:3, list(permutation)]
-    for axis, sign in enumerate(signs):
-        if sign < 0:
-            affine[:3, 3] += affine[:3, axis] * (array.shape[axis] - 1)
-            affine[:3, axis] *= -1
-            array = np.flip(array, axis)
-    return Volume(array, affine, volume.quantity)
 
 
 @pytest.fixture
@@ -36,7 +20,7 @@ def volume() -> Volume:
     return Volume(rng.normal(size=(5, 6, 7)).astype(np.float32), affine, "HU")
 
 
-@pytest.mark.parametrize(("permutation", "signs"), ORIENTATIONS)
+@pytest.mark.parametrize(("permutation", "signs"), AXIS_ORIENTATIONS)
 def test_canonical_undoes_every_axis_orientation(volume: Volume, permutation, signs):
     turned = reoriented(volume, permutation, signs)
     back = turned.canonical()
@@ -44,11 +28,10 @@ def test_canonical_undoes_every_axis_orientation(volume: Volume, permutation, si
     np.testing.assert_allclose(back.affine, volume.affine, atol=1e-12)
 
 
-@pytest.mark.parametrize(("permutation", "signs"), ORIENTATIONS[::5])
+@pytest.mark.parametrize(("permutation", "signs"), AXIS_ORIENTATIONS[::5])
 def test_canonical_agrees_with_nibabel(volume: Volume, permutation, signs):
     turned = reoriented(volume, permutation, signs)
-    to_ras = np.diag([-1.0, -1.0, 1.0, 1.0])
-    image = nib.Nifti1Image(turned.array, to_ras @ turned.affine)
+    image = nib.Nifti1Image(turned.array, RAS_FROM_LPS @ turned.affine)
     orientation = nib.orientations.ornt_transform(
         nib.io_orientation(image.affine), nib.orientations.axcodes2ornt(("L", "P", "S"))
     )

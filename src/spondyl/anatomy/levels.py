@@ -1,6 +1,6 @@
 """Vertebral levels, their regions, and who neighbours whom (T13 and L6, and four lumbar, included).
 
-The integer of a `Level` is its VerSe label (Sekuboyina 2021), which TPTBox and SPINEPS share; it is
+The integer of a `Level` is its VerSe label [sekuboyina2021], which TPTBox and SPINEPS share; it is
 also the label inside every Spondyl mask. The integers do not run along the spine (T13 is 28): compare
 `order`, never the members.
 """
