@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,9 +43,11 @@ def voxels_hu(frames: tuple[Frame, ...]) -> NDArray:
     for place, frame in enumerate(frames):
         by_file.setdefault(frame.file, []).append(place)
     for places in by_file.values():
-        stored = _decoded(frames[places[0]])
+        pixels, in_hu = _decoded(frames[places[0]])
         for place in places:
-            array[place] = _in_hu(stored, frames[place], array.dtype)
+            stored = pixels[frames[place].index]
+            hu = stored if in_hu else _rescaled(stored, frames[place], array.dtype)
+            array[place] = np.clip(hu, -32768, 32767) if whole else hu
     return array
 
 
@@ -62,8 +65,8 @@ def check_sizes(frames: tuple[Frame, ...]) -> None:
             raise _cut_off(frame)
 
 
-def _decoded(frame: Frame) -> NDArray:
-    """Pixels of a file (frame, row, column): stored values when plain, HU when GDCM has decoded them."""
+def _decoded(frame: Frame) -> tuple[NDArray, bool]:
+    """Pixels of a file (frame, row, column), and whether they are HU already: GDCM rescales, pydicom does not."""
     import pydicom
 
     try:
@@ -73,11 +76,32 @@ def _decoded(frame: Frame) -> NDArray:
         raise _cut_off(frame) from error
     if not held:
         raise _cut_off(frame)
-    array = _plain(header, frame) if frame.transfer_syntax in PLAIN_SYNTAXES else _decompressed(frame)
+    if frame.transfer_syntax in PLAIN_SYNTAXES:
+        array, in_hu = _plain(header, frame), False
+    else:
+        array, in_hu = _decompressed(header, frame)
     expected = (frame.frames_in_file, int(frame.text("Rows")), int(frame.text("Columns")))
     if array.size != np.prod(expected):
         raise _cut_off(frame)
-    return array.reshape(expected)
+    return array.reshape(expected), in_hu
+
+
+def _decompressed(header: Dataset, frame: Frame) -> tuple[NDArray, bool]:
+    """GDCM first, which is fast and knows most; then what pydicom or a plug-in of it can do, all frames of a file."""
+    import pydicom
+    import SimpleITK as sitk
+
+    if frame.frames_in_file == 1:  # GDCM rescales a multi-frame file by one frame's numbers
+        with contextlib.suppress(RuntimeError):
+            return sitk.GetArrayFromImage(sitk.ReadImage(str(frame.file), imageIO="GDCMImageIO")), True
+    try:
+        return header.pixel_array, False
+    except Exception as error:  # likewise
+        name = pydicom.uid.UID(frame.transfer_syntax).name
+        raise UnsuitableImage(
+            f"the CT's slices are compressed ({name}) in a way that could not be decoded.",
+            "Export them uncompressed (explicit VR little endian), or decompress them with gdcmconv --raw.",
+        ) from error
 
 
 def _plain(header: Dataset, frame: Frame) -> NDArray:
@@ -91,32 +115,11 @@ def _plain(header: Dataset, frame: Frame) -> NDArray:
         raise _cut_off(frame) from error
 
 
-def _decompressed(frame: Frame) -> NDArray:
-    import pydicom
-    import SimpleITK as sitk
-
-    name = pydicom.uid.UID(frame.transfer_syntax).name
-    refusal = UnsuitableImage(
-        f"the CT's slices are compressed ({name}) in a way that could not be decoded.",
-        "Export them uncompressed (explicit VR little endian), or decompress them with gdcmconv --raw.",
-    )
-    if frame.frames_in_file > 1:
-        raise refusal
-    try:
-        return sitk.GetArrayFromImage(sitk.ReadImage(str(frame.file), imageIO="GDCMImageIO"))
-    except RuntimeError as error:
-        raise refusal from error
-
-
-def _in_hu(stored: NDArray, frame: Frame, dtype: np.dtype) -> NDArray:
-    pixels = stored[frame.index]
-    if frame.transfer_syntax in PLAIN_SYNTAXES:
-        slope, intercept = _rescale(frame)
-        if dtype == np.int16:
-            pixels = pixels.astype(np.int32) * int(slope) + int(intercept)
-        else:
-            pixels = pixels.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-    return np.clip(pixels, -32768, 32767) if dtype == np.int16 else pixels
+def _rescaled(stored: NDArray, frame: Frame, dtype: np.dtype) -> NDArray:
+    slope, intercept = _rescale(frame)
+    if dtype == np.int16:
+        return stored.astype(np.int32) * int(slope) + int(intercept)
+    return stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
 
 
 def _rescale(frame: Frame) -> tuple[float, float]:

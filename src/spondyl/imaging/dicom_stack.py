@@ -22,6 +22,8 @@ ROUNDING_MM = 0.11
 """... or this far, whichever is more: some scanners write positions to 0.1 mm, the ends of the stack included."""
 MAX_MATRIX = 4096
 """Own choice: CT matrices reach 2048; a larger claim is a damaged or hostile header."""
+MAX_SLOPE, MAX_INTERCEPT = 100.0, 65_536.0
+"""Own choice: beyond these no 16-bit value is a HU; scanners write 1 and -1024, or close to it."""
 CUT_OFF = "Export the series from the archive (PACS) again."
 
 
@@ -146,8 +148,9 @@ def _check_entries(frame: Frame) -> None:
     lengths = np.linalg.norm(orientation.reshape(2, 3), axis=1)
     if np.abs(lengths - 1).max() > 0.01 or abs(orientation[:3] @ orientation[3:]) > 0.01 or spacing.min() <= 0:
         raise UnsuitableImage("a slice of the CT has an impossible ImageOrientationPatient or PixelSpacing.", CUT_OFF)
-    for keyword in ("RescaleSlope", "RescaleIntercept"):
-        if frame.number(keyword) is None or (keyword == "RescaleSlope" and frame.number(keyword) == 0):
+    for keyword, largest in (("RescaleSlope", MAX_SLOPE), ("RescaleIntercept", MAX_INTERCEPT)):
+        value = frame.number(keyword)
+        if value is None or abs(value) > largest or (keyword == "RescaleSlope" and value == 0):
             raise UnsuitableImage(
                 f"a slice of the CT has no usable {keyword}, so its values can't be turned into HU.",
                 "Export the original series; a copy that has passed an editor or viewer has often lost it.",
