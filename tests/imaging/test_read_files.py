@@ -356,6 +356,23 @@ def test_series_of_a_file_that_has_none(tmp_path: Path) -> None:
     refused(_write_nifti(tmp_path / "ct.nii"), "series '3'", "no DICOM", series="3")
 
 
+@pytest.mark.parametrize("offset", [-1024, 16000, -16000, 30000])
+def test_scaled_values_never_wrap(tmp_path: Path, offset: int) -> None:
+    """Stored values near both ends of 16 bits, with offsets that carry some of them beyond."""
+    stored = np.linspace(-32768, 32767, 18 * 14 * 12).astype(np.int16).reshape(SHAPE)
+    header = nib.Nifti1Header()
+    header.set_slope_inter(1, offset)
+    for values in (stored, stored // 4):
+        image = nib.Nifti1Image(values, np.eye(4), header)
+        image.header.set_slope_inter(1, offset)
+        path = tmp_path / "ct.nii"
+        path.write_bytes(image.to_bytes())
+        _edit(path, _pack("<2f", 112, 1.0, float(offset)))
+        theirs = np.asarray(nib.load(path).dataobj)
+        ours = read_image_file(path, "the CT").array
+        assert np.array_equal(np.sort(ours, axis=None), np.sort(theirs, axis=None))
+
+
 def test_labels_keep_their_numbers(tmp_path: Path) -> None:
     array = np.arange(18 * 14 * 12, dtype=np.uint16).reshape(SHAPE)
     volume = read_image_file(_write_nifti(tmp_path / "mask.nii.gz", array=array), "the vertebra mask")

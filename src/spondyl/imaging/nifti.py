@@ -119,10 +119,18 @@ def _voxels(file: BinaryIO, header: Header, role: str) -> NDArray:
     array = np.frombuffer(data, header.dtype).reshape(header.shape, order="F")
     if header.dtype.byteorder == ">":
         array = array.astype(header.dtype.newbyteorder("="))
-    if (header.slope, header.intercept) == (1.0, 0.0):
+    return _scaled(array, header.slope, header.intercept)
+
+
+def _scaled(array: NDArray, slope: float, intercept: float) -> NDArray:
+    if (slope, intercept) == (1.0, 0.0):
         return array
+    if array.dtype == np.int16 and slope == 1.0 and intercept.is_integer() and abs(intercept) < 2**14:
+        low, high = int(array.min()) + intercept, int(array.max()) + intercept
+        if np.iinfo(np.int16).min <= low and high <= np.iinfo(np.int16).max:
+            return array + np.int16(intercept)  # the usual CT, in a quarter of the time and half the memory
     with np.errstate(over="ignore", invalid="ignore"):  # absurd slopes give inf, which no reader takes for HU
-        return array.astype(np.float32) * np.float32(header.slope) + np.float32(header.intercept)
+        return array.astype(np.float32) * np.float32(slope) + np.float32(intercept)
 
 
 def _affine(raw: bytes, order: str, shape: tuple[int, ...], role: str) -> NDArray[np.float64]:
