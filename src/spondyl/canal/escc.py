@@ -19,6 +19,6 @@ def grade(*, cord_given: bool, encroachment: float | None) -> tuple[str | None, 
         parts.append("CT with masks of bone shows none of them.")
     if encroachment is not None and encroachment > 0:
         parts.append(f"The given lesion mask holds up to {encroachment:.0%} of the bony canal here.")
-    parts.append("The width of the bony canal neither proves nor excludes compression (grade 0 is not claimed either):")
-    parts.append("MRI of the whole spine is needed.")
+    parts.append("The width of the bony canal neither proves nor excludes compression: grade 0 is not claimed either;")
+    parts.append("only MRI can tell (of the whole spine where metastases are suspected).")
     return None, " ".join(parts)

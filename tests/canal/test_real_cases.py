@@ -1,0 +1,119 @@
+"""The canal and the trabecular core in real scans: against the HU, the cord's own mask and published widths."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from data import demo_case, tptbox_case
+from spondyl.anatomy.levels import Level
+from spondyl.anatomy.subregions import SubRegion
+from spondyl.canal.measure import measure_canals, measure_one
+from spondyl.canal.tube import ANGLES, find_tube
+from spondyl.imaging.calibration import generic
+from spondyl.imaging.labels import cord_from, read_level_map, read_subregions
+from spondyl.imaging.read import read_ct
+from spondyl.vertebrae.build import build_vertebrae
+from spondyl.vertebrae.density import measure_density, trabecular_core
+
+
+@cache
+def demo():
+    """(CT, cord, vertebrae, canals) of the demo case."""
+    image, mask = demo_case()
+    ct = read_ct(image).volume
+    levels = read_level_map(mask, ct)
+    cord = cord_from(mask, ct, levels)
+    vertebrae, _ = build_vertebrae(levels, ct, cord=cord)
+    return ct, cord, vertebrae, measure_canals(vertebrae, cord=cord, lesions={})
+
+
+def test_every_whole_vertebra_shows_its_canal():
+    canals = demo()[3]
+    assert {Level.T1, Level.T6, Level.T12, Level.L1} <= set(canals)
+    for level, canal in canals.items():
+        assert canal.min_area_mm2 is not None, level
+        assert np.isfinite(canal.areas_mm2).sum() >= 4, level
+
+
+def test_widths_are_those_of_adults():
+    # Bony AP diameter in young adults: 14.5 +- 1.5 mm (C5) to 16.7 +- 1.3 mm (L1) (kjs_canal2012); soft-tissue area at
+    # T1 to T4 143 to 182 +- 32 mm2 (pam50_metrics). Three standard deviations around them, degenerative spine.
+    for level, canal in demo()[3].items():
+        assert 100 < canal.min_area_mm2 < 330, level
+        assert 10 < canal.ap_diameter_mm < 21, level
+        assert 11 < canal.transverse_diameter_mm < 27, level
+
+
+def test_lumen_is_soft_tissue_and_its_wall_is_bone():
+    ct, _, vertebrae, canals = demo()
+    for level, canal in canals.items():
+        lumen = canal.lumen
+        hu = ct.resampled_onto(lumen, order=1, outside=-1000.0).array
+        across = (3, 3, 1)  # within slices: above and below the closed ring there is no wall
+        core = ndimage.binary_erosion(lumen.array, np.ones(across), iterations=2)
+        shell = ndimage.binary_dilation(lumen.array, np.ones(across), iterations=3)
+        wall = shell & ~ndimage.binary_dilation(lumen.array, np.ones(across)) & vertebrae[level].mask()
+        assert -30 < np.median(hu[core]) < 110, level
+        assert np.median(hu[wall]) > 180, level
+
+
+def test_the_cord_lies_in_the_lumen():
+    _, cord, vertebrae, canals = demo()
+    line = np.arange(-20, 20.1, 0.5)
+    points = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1)
+    angle = np.arctan2(points[..., 1], points[..., 0])
+    for level, vertebra in vertebrae.items():
+        tube = find_tube(vertebra, None)
+        held = outside = 0
+        for plane in np.flatnonzero(tube.closed):
+            within = np.hypot(points[..., 0], points[..., 1]) < np.interp(
+                angle, ANGLES, tube.radii_mm[plane], period=2 * np.pi
+            )
+            seen = cord.sample(tube.plane_points_lps_mm(plane, points), order=1, outside=0) >= 0.5
+            held += seen.sum()
+            outside += (seen & ~within).sum()
+        assert held > 500, level
+        assert outside < 0.02 * held, level
+        assert canals[level].cord_area_mm2 < canals[level].min_area_mm2, level
+
+
+def test_seed_from_the_ring_finds_the_same_canal_as_the_cord():
+    _, _, vertebrae, with_cord = demo()
+    for level, vertebra in vertebrae.items():
+        alone = measure_one(vertebra, cord=None, lesions=())
+        assert alone.min_area_mm2 == pytest.approx(with_cord[level].min_area_mm2, rel=0.03), level
+
+
+def test_no_level_of_the_demo_case_is_called_narrowed():
+    for level, canal in demo()[3].items():
+        assert abs(canal.area_loss) < 0.2, level
+
+
+def test_trabecular_core_of_the_demo_case():
+    # L1 of adults: 226 +- 44 HU below 30 years to 89 +- 38 above 90 (jang2019); upper thoracic bodies are denser.
+    ct, _, vertebrae, _ = demo()
+    for level, vertebra in vertebrae.items():
+        found = measure_density(vertebra, ct, generic(None))
+        assert found is not None, level
+        assert 40 < found.trabecular_hu < 260, level
+        core, _ = trabecular_core(vertebra)
+        assert not (core & ~vertebra.mask(SubRegion.BODY)).any()
+        hu = ct.resampled_onto(vertebra.parts, order=1, outside=-1000.0).array
+        assert found.trabecular_hu < hu[vertebra.mask(SubRegion.BODY)].mean(), level
+
+
+def test_an_l3_with_given_parts():
+    image, mask, parts = tptbox_case()
+    ct = read_ct(image).volume
+    vertebrae, _ = build_vertebrae(read_level_map(mask, ct), ct, subregions=read_subregions(parts, ct))
+    canal = measure_one(vertebrae[Level.L3], cord=None, lesions=())
+    assert 200 < canal.min_area_mm2 < 420
+    assert 13 < canal.ap_diameter_mm < 23
+    assert 20 < canal.transverse_diameter_mm < 31
+    density = measure_density(vertebrae[Level.L3], ct, generic(None))
+    assert density is not None
+    assert 0 < density.trabecular_hu < 250
