@@ -31,6 +31,8 @@ CUT_PX = 300
 CUT_MARGIN_MM = 8.0
 CONTOUR_MM = 0.6
 """Masks are sampled this finely for their outlines: at most a CT's voxel."""
+SMOOTH_SAMPLES = 1.0
+"""Takes the voxels' stairs from an outline and moves it by less than a voxel."""
 SCALE_BAR_MM = 20.0
 
 _SIDES = frozenset().union(*POSTEROLATERAL.values())
@@ -39,6 +41,7 @@ OUTLINES = {
     "pedicles and facets": ("#f0e442", tuple(sorted(_SIDES))),
     "laminae and processes": ("#009e73", tuple(sorted(set(SubRegion) - _SIDES - {SubRegion.BODY}))),
 }
+SEEN = {"sagittal": "", "coronal": ", seen from the front", "axial": ", seen from below"}
 LESION_COLOUR, CANAL_COLOUR, CORD_COLOUR = "#d55e00", "#cc79a7", "#e69f00"
 
 
@@ -87,7 +90,11 @@ def cuts_of(result: VertebraResult) -> tuple[Cut, ...]:
     local = vertebra.frame.to_local(voxels)
     low, high = local.min(axis=0), local.max(axis=0)
     side = float((high - low).max()) + 2 * CUT_MARGIN_MM
-    centre, through, place = (low + high) / 2, np.zeros(3), "through the centre of the vertebral body"
+    centre, through, place = (low + high) / 2, np.zeros(3), "through the centre of the body"
+    pedicles = (vertebra.parts.array == SubRegion.PEDICLE_LEFT) | (vertebra.parts.array == SubRegion.PEDICLE_RIGHT)
+    if not result.lesions and pedicles.any():
+        # Only there does one axial cut show body, arch and the closed ring of the canal together.
+        through[2] = vertebra.frame.to_local(vertebra.parts.to_lps(np.argwhere(pedicles)))[:, 2].mean()
     if result.lesions:
         largest = max(result.lesions, key=lambda lesion: lesion.volume_mm3)
         through = vertebra.frame.to_local(np.array(largest.centroid_lps_mm))
@@ -97,7 +104,8 @@ def cuts_of(result: VertebraResult) -> tuple[Cut, ...]:
     def cut(name: str, right: NDArray, down: NDArray, letters: tuple[str, str, str, str]) -> Cut:
         normal = np.abs(np.cross(right, down))
         middle = centre * (1 - normal) + through * normal
-        return Cut(name, middle - (right + down) * side / 2, right, down, side, letters, place)
+        where = "through the pedicles" if normal[2] and through[2] and not result.lesions else place
+        return Cut(name, middle - (right + down) * side / 2, right, down, side, letters, where)
 
     return (
         cut("sagittal", y, -z, ("A", "P", "S", "I")),
@@ -121,8 +129,10 @@ def _cut_picture(result: VertebraResult, vertebra: Vertebra, cut: Cut, ct: Volum
     pixels = ct.sample(frame.to_lps(cut.points(CUT_PX)), order=1, outside=AIR_HU)
     coarse = frame.to_lps(cut.points(round(cut.side_mm / CONTOUR_MM)))
 
+    from scipy.ndimage import gaussian_filter
+
     def outline(mask: Volume, title: str, colour: str, opacity: float = 0.0) -> Outline:
-        inside = mask.sample(coarse, order=1, outside=0)
+        inside = gaussian_filter(mask.sample(coarse, order=1, outside=0), SMOOTH_SAMPLES)
         return Outline(rings(inside, CUT_PX / len(coarse)), colour, title, fill_opacity=opacity)
 
     parts = vertebra.parts
@@ -144,6 +154,7 @@ def _cut_picture(result: VertebraResult, vertebra: Vertebra, cut: Cut, ct: Volum
         tuple(e for e in drawn if e.rings),
         (Line(10, CUT_PX - 10, 10 + bar, CUT_PX - 10, width=2),),
         (*_edge_letters(cut.letters), Label(10, CUT_PX - 19, f"{SCALE_BAR_MM:.0f} mm", size=11)),
+        f"{cut.name.capitalize()}, {cut.place}{SEEN[cut.name]}.",
     )
 
 
@@ -201,4 +212,5 @@ def load_picture(level: Level, strength: Strength) -> Picture:
         Label(10, CUT_PX - 19, f"{SCALE_BAR_MM:.0f} mm", size=11),
     )
     alt = f"Strain energy density of {level.name} at the failure load, middle sagittal cut, 0 to {top:.2g} MPa."
-    return Picture(base, alt, (), (Line(10, CUT_PX - 10, 10 + bar, CUT_PX - 10, width=2),), labels)
+    said = "Load: strain energy density at the estimated failure load, middle sagittal cut of the model."
+    return Picture(base, alt, (), (Line(10, CUT_PX - 10, 10 + bar, CUT_PX - 10, width=2),), labels, said)

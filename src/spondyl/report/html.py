@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -17,8 +17,8 @@ SINS_BANDS = ((0, 6), (7, 12), (13, 18))
 """Bands of the score as published with it (fisher2010); here they only scale the little bar."""
 
 
-def render(assessment: Assessment, spine_svg: str, pictures: Mapping[str, Mapping[str, str]]) -> str:
-    """The page. `pictures` holds for each level's name its SVG elements by name of the cut."""
+def render(assessment: Assessment, spine_svg: str, pictures: Mapping[str, Sequence[tuple[str, str]]]) -> str:
+    """The page. `pictures` holds for each level's name its SVG elements with their captions."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     env = Environment(
@@ -34,7 +34,7 @@ def render(assessment: Assessment, spine_svg: str, pictures: Mapping[str, Mappin
         a=assessment,
         summary=words.summary(assessment),
         spine=Markup(spine_svg),
-        pictures={level: {name: Markup(svg) for name, svg in by.items()} for level, by in pictures.items()},
+        pictures={level: [(Markup(svg), said) for svg, said in shown] for level, shown in pictures.items()},
         legend=[finding for finding in Finding if finding in findings.values()],
         window=(round(WINDOW_CENTRE_HU), round(WINDOW_WIDTH_HU)),
         strongest=_strongest(v.strength for v in assessment.vertebrae),

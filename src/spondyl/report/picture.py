@@ -62,6 +62,7 @@ class Picture:
     outlines: tuple[Outline, ...] = ()
     lines: tuple[Line, ...] = ()
     labels: tuple[Label, ...] = ()
+    caption: str = ""
 
     @property
     def size(self) -> tuple[int, int]:

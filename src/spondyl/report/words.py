@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from spondyl.report.figures import CANAL_COLOUR, CORD_COLOUR, LESION_COLOUR, OUTLINES
+from spondyl.report.finding import Finding, finding_of
 from spondyl.report.schema import Assessment, Canal, Classification, Geometry, LesionFinding, Sins, VertebraAssessment
 
 OUTLINE_LEGEND = {title: colour for title, (colour, _) in OUTLINES.items()} | {
@@ -22,6 +23,15 @@ TIERS = {
     "routine": "Routine",
     "not_enough_to_say": "Not enough is known to say",
 }
+
+ANSWERS = {
+    "none_over_half_involved": "no collapse with more than half of the body involved",
+    "over_50": "collapse of more than 50 %",
+    "under_50": "collapse of less than 50 %",
+    "subluxation_translation": "subluxation or translation",
+    "occasional_not_mechanical": "occasional, not mechanical",
+}
+"""Keys of the SINS rules that are no words; the others read well as they are."""
 
 NO_CORE = ("no trabecular core was found that is large enough to measure",)
 """What an absent density means."""
@@ -99,15 +109,21 @@ def rows_of_canal(canal: Canal) -> list[tuple[str, Markup]]:
     def shown(value: float | None, unit: str, digits: int, *about: str, factor: float = 1.0) -> Markup:
         return because(canal.notes, *about) if value is None else escape(number(factor * value, unit, digits))
 
+    lost = shown(canal.area_loss, "%", 0, "loss", "expect", "neighbour", factor=100)
+    if canal.area_loss is not None and canal.area_loss < 0:
+        lost = escape(f"none: {percent(-canal.area_loss)} more than expected")
     return [
         ("Smallest bony area", shown(canal.min_area_mm2, "mm²", 0, "area", "ring")),
         ("Area expected from the neighbours", shown(canal.expected_area_mm2, "mm²", 0, "expect", "neighbour")),
-        ("Area lost", shown(canal.area_loss, "%", 0, "loss", "expect", "neighbour", factor=100)),
+        ("Area lost", lost),
         ("Front to back", shown(canal.ap_diameter_mm, "mm", 1, "diameter")),
         ("Side to side", shown(canal.transverse_diameter_mm, "mm", 1, "diameter")),
         ("Share of the canal held by a lesion", shown(canal.lesion_encroachment, "%", 0, "lesion", factor=100)),
         ("Area of the cord", shown(canal.cord_area_mm2, "mm²", 0, "cord")),
-        ("Epidural compression (ESCC)", escape(f"{canal.escc_grade or 'no grade'}: {canal.escc_reason}")),
+        (
+            "Epidural compression (ESCC)",
+            escape(": ".join(filter(None, (canal.escc_grade, canal.escc_reason)))),
+        ),
     ]
 
 
@@ -166,8 +182,17 @@ def summary(assessment: Assessment) -> list[str]:
         totals = [f"{level} {points(s.total_min, s.total_max)} of 18 ({s.category})" for level, s in scored]
         said.append(f"Instability score (SINS), as far as it is known: {'; '.join(totals)}.")
     if missed:
-        said.append(f"Nothing can be said of {'; '.join(f'{v.level} ({reasons(v)})' for v in missed)}.")
+        said.append(_missed(missed))
     return said
+
+
+def _missed(missed: Sequence[VertebraAssessment]) -> str:
+    """Who was not assessed, by the first words of the reason."""
+    by_reason: dict[str, list[VertebraAssessment]] = {}
+    for v in missed:
+        by_reason.setdefault(reasons(v).partition(":")[0], []).append(v)
+    parts = "; ".join(f"{levels(group)} ({reason})" for reason, group in by_reason.items())
+    return f"Not assessed, so that nothing can be said of them: {parts}."
 
 
 def _span(vertebrae: Sequence[VertebraAssessment]) -> str:
@@ -203,7 +228,7 @@ def height_loss(v: VertebraAssessment) -> Markup:
     loss = v.geometry.height_loss
     if loss is None:
         return because(v.geometry.notes, "height loss", "predict", "neighbour")
-    return Markup("{} <span class='soft'>({})</span>").format(
+    return Markup("{} <span class='soft interval'>({})</span>").format(
         percent(loss), interval(v.geometry.height_loss_interval, "%", 0, 100)
     )
 
@@ -213,7 +238,7 @@ def density(v: VertebraAssessment) -> Markup:
         return because(NO_CORE)
     if v.density.trabecular_mg_cc is None:
         return because(v.density.notes)
-    return Markup("{} <span class='soft'>({})</span>").format(
+    return Markup("{} <span class='soft interval'>({})</span>").format(
         number(v.density.trabecular_mg_cc, "mg/cc"), interval(v.density.trabecular_mg_cc_interval)
     )
 
@@ -234,17 +259,26 @@ def failure_load(v: VertebraAssessment) -> Markup:
         return because([v.strength_reason] if v.strength_reason else ())
     if v.strength.failure_load_n is None:
         return because(v.strength.notes)
-    return Markup("{} <span class='soft'>({})</span>").format(
+    return Markup("{} <span class='soft interval'>({})</span>").format(
         number(v.strength.failure_load_n, "N", -1), interval(v.strength.failure_load_interval_n, "", -1)
     )
 
 
-def caption(v: VertebraAssessment, picture: str) -> str:
-    if picture == "load":
-        return "Load: strain energy density at the estimated failure load, middle sagittal cut of the model."
-    place = "through the largest lesion" if v.lesions else "through the centre of the body"
-    seen = {"axial": ", seen from below", "coronal": ", seen from the front"}.get(picture, "")
-    return f"{picture.capitalize()}, {place}{seen}."
+def finding(v: VertebraAssessment) -> str:
+    """The level's finding; what was found by the search alone is called a candidate."""
+    return candidate(finding_of(v), any(lesion.origin == "given" for lesion in v.lesions))
+
+
+def candidate(found: Finding, given: bool) -> str:
+    lesion = found in (Finding.LESION, Finding.LESION_AND_HEIGHT_LOSS)
+    return f"candidate {found}" if lesion and not given else str(found)
+
+
+def answer(text: str) -> str:
+    """An answer to a SINS item in words, where the rules have a key."""
+    for key, said in ANSWERS.items():
+        text = text.replace(key, said)
+    return text.replace("_", " ")
 
 
 def classification(found: Classification) -> str:

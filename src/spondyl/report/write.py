@@ -6,7 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from spondyl.anatomy.levels import Level
 from spondyl.core.errors import OutputError
 from spondyl.core.progress import silent
 from spondyl.report.figures import vertebra_pictures
@@ -39,11 +38,11 @@ def write_report(
     findings = {result.level: finding_of(vertebra) for result, vertebra in shown}
     total = len(case.vertebrae) + 3
 
-    def draw(result: VertebraResult) -> dict[str, str]:
+    def draw(result: VertebraResult) -> list[tuple[str, str]]:
         pictures = vertebra_pictures(result, case.scan.volume, case.cord)
         if pictures:
             (out / "figures" / f"{result.level.name}.png").write_bytes(row_to_png(pictures.values()))
-        return {name: to_svg(picture) for name, picture in pictures.items()}
+        return [(to_svg(picture), picture.caption) for picture in pictures.values()]
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
         masks: Future[None] = pool.submit(write_masks, case, out / "masks")
@@ -51,13 +50,12 @@ def write_report(
         spine = spine_picture(case, findings)
         (out / "figures" / "spine.png").write_bytes(to_png(spine))
         tell(STAGE, 1, total)
-        pictures: dict[Level, dict[str, str]] = {}
+        pictures: dict[str, list[tuple[str, str]]] = {}
         for done, (level, future) in enumerate(drawn.items(), 2):
-            pictures[level] = future.result()
+            pictures[level.name] = future.result()
             tell(STAGE, done, total)
         masks.result()
         tell(STAGE, total - 1, total)
-    by_name = {level.name: svgs for level, svgs in pictures.items()}
-    (out / "report.html").write_text(render(assessment, to_svg(spine), by_name), encoding="utf-8")
+    (out / "report.html").write_text(render(assessment, to_svg(spine), pictures), encoding="utf-8")
     (out / "assessment.json").write_text(assessment.to_json(), encoding="utf-8")
     tell(STAGE, total, total)
