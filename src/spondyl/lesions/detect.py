@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from spondyl.anatomy.levels import Level, along_spine
 from spondyl.core.volume import Volume
-from spondyl.lesions.measure import describe_at
+from spondyl.lesions.measure import describe_at, longest_diameter_mm
 from spondyl.lesions.mimics import look_alikes, mirrored
 from spondyl.lesions.normal import (
     FEWEST_LEVELS,
@@ -35,6 +35,8 @@ from spondyl.lesions.normal import (
 from spondyl.lesions.place import Place, clear_of_cortex_mm, crop_to, locate
 from spondyl.values.lesion import Lesion, LesionType
 from spondyl.values.vertebra import Vertebra
+
+CITATIONS = ("burns2013", "tzika2021", "ulano2016")
 
 SEED_SPREADS = 3.0
 """Own choice: departures below three spreads are common in healthy bone with thousands of places looked at."""
@@ -134,7 +136,14 @@ def _candidate(
     if volume_mm3 < SMALLEST_MM3:
         return None
     strength = float(np.percentile(sign * departure.hu[seed] / departure.spread[seed], 90))
-    findings = look_alikes(mask, kind, hu, place, 2 * (volume_mm3 * 3 / (4 * np.pi)) ** (1 / 3))
+    findings = look_alikes(
+        mask,
+        kind,
+        hu,
+        place,
+        ball_diameter_mm=2 * (volume_mm3 * 3 / (4 * np.pi)) ** (1 / 3),
+        longest_diameter_mm=longest_diameter_mm(mask, grid),
+    )
     findings += mirrored(mask, departure.hu, vertebra)
     confidence = np.sqrt(_ramp(strength, SEED_SPREADS - 1, SURE_SPREADS) * _ramp(volume_mm3, 0.0, SURE_MM3))
     confidence *= np.prod([factor for factor, _ in findings])

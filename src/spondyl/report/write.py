@@ -18,6 +18,8 @@ from spondyl.report.spine import spine_picture
 from spondyl.values.case import CaseResult, VertebraResult
 
 STAGE = "report"
+OUTPUTS = frozenset({"assessment.json", "report.html", "masks", "figures"})
+"""Everything a result folder holds, at its top."""
 
 
 def write_report(

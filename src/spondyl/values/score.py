@@ -28,6 +28,8 @@ class ScoreResult:
     advice: str
     missing: tuple[str, ...]
     citations: tuple[str, ...]
+    applies: bool = True
+    """False where the score has nothing to score: SINS at a level without a lesion. `advice` then says so."""
 
 
 @dataclass(frozen=True)

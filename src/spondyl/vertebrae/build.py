@@ -8,20 +8,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spondyl.anatomy.levels import Level, Region
+from spondyl.anatomy.levels import Level, Region, neighbours
 from spondyl.anatomy.subregions import SubRegion
 from spondyl.core.volume import Volume
 from spondyl.values.level_map import LevelMap
 from spondyl.values.vertebra import Frame, Geometry, Vertebra
+from spondyl.vertebrae.alignment import align, ends
+from spondyl.vertebrae.expected import expected_height
 from spondyl.vertebrae.frame import Course, Seed, axis_from_endplates, body_seed, courses, frame_from
 from spondyl.vertebrae.shape import BodyShape, BodySurface, body_surface, measure_shape
 from spondyl.vertebrae.subregions import Landmarks, arch_parts, find_landmarks, is_body
+
+CITATIONS: tuple[str, ...] = ()
+"""Geometry of our own; no published method or norm enters it."""
 
 MARGIN_VOXELS_MM = 3.0
 CUT_AREA_MM2 = 25.0
@@ -149,7 +154,10 @@ def assemble(results: Mapping[Level, Built | str]) -> tuple[dict[Level, Vertebra
     """Vertebrae with what only their neighbours can tell (expected height, alignment), and the reasons."""
     built = {level: result for level, result in results.items() if isinstance(result, Built)}
     reasons = {level: result for level, result in results.items() if isinstance(result, str)}
-    return {level: result.vertebra for level, result in built.items()}, reasons
+    vertebrae = {
+        level: replace(result.vertebra, geometry=_with_neighbours(level, built)) for level, result in built.items()
+    }
+    return vertebrae, reasons
 
 
 def _onto(volume: Volume, grid: Volume) -> Volume:
@@ -199,6 +207,42 @@ def _own_geometry(shape: BodyShape) -> Geometry:
         translation_ap_mm=None,
         translation_lr_mm=None,
     )
+
+
+def _with_neighbours(level: Level, built: Mapping[Level, Built]) -> Geometry:
+    """The geometry with what the neighbours tell, and notes on what they can't."""
+    geometry, notes = built[level].vertebra.geometry, []
+    expected = expected_height(level, {other: result.shape for other, result in built.items()})
+    if expected is None:
+        notes.append("no height loss: fewer than two intact neighbours to compare with")
+    else:
+        names = ", ".join(other.name for other in expected.witnesses)
+        notes.append(f"height expected from {names}")
+        geometry = replace(
+            geometry,
+            predicted_height_mm=expected.tallest_mm,
+            height_loss=expected.loss,
+            height_loss_interval=expected.loss_interval,
+        )
+    above, _ = neighbours(level, built)
+    pair = [
+        ends(result.vertebra.frame, result.surface, result.shape, result.landmarks)
+        for result in (built[name] for name in (above, level) if name is not None)
+    ]
+    if above is None:
+        notes.append("no alignment: the level above could not be built")
+    elif pair[0] is None or pair[1] is None:
+        notes.append(f"no alignment: an endplate of {above.name} or {level.name} could not be fitted")
+    else:
+        found = align(pair[0], pair[1])
+        geometry = replace(
+            geometry,
+            sagittal_angle_to_above_deg=found.sagittal_deg,
+            coronal_angle_to_above_deg=found.coronal_deg,
+            translation_ap_mm=found.translation_ap_mm,
+            translation_lr_mm=found.translation_lr_mm,
+        )
+    return replace(geometry, notes=(*geometry.notes, *notes))
 
 
 def _faces(array: NDArray, at_border: tuple[bool, ...]) -> list[tuple[str, int, NDArray]]:

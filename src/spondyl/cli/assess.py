@@ -1,0 +1,94 @@
+"""`spondyl assess`: the pipeline, then the report, into a folder that is whole or not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from spondyl.cli.progress import terminal_progress
+from spondyl.core.errors import InvalidAnswer
+from spondyl.core.output import check_replaceable, whole_folder
+from spondyl.core.progress import Stopwatch
+from spondyl.pipeline.assess import assess
+from spondyl.pipeline.request import Request
+from spondyl.report.write import OUTPUTS, write_report
+from spondyl.values.case import CaseResult, VertebraResult
+from spondyl.values.strength import Strength
+
+
+def run_assess(out: Path, rods: tuple[str, ...], **asked: object) -> None:
+    """Assess and report; `asked` are the fields of `Request` but for `rods`, which are still 'HU=MG_CC' texts."""
+    request = Request(rods=tuple(_rod(text) for text in rods), **asked)  # type: ignore[arg-type]
+    check_replaceable(out, OUTPUTS)  # before the work, not after it
+    clock = Stopwatch()
+    with whole_folder(out, OUTPUTS) as folder, terminal_progress() as progress:
+        case = assess(request, progress)
+        with clock.stage("report"):
+            write_report(case, folder, progress=progress, workers=request.workers)
+    _tell(case, {**case.stage_seconds, **clock.seconds}, out)
+
+
+def _tell(case: CaseResult, seconds: dict[str, float], out: Path) -> None:
+    """The case in a screenful, and where the rest lies."""
+    console = Console(highlight=False, soft_wrap=True)
+    for line in _not_assessed(case):
+        console.print(line)
+    console.print(_summary(case))
+    if case.urgency:
+        console.print(f"Urgency: {case.urgency.for_patient}")
+    spent = ", ".join(f"{name} {taken:.1f}" for name, taken in seconds.items())
+    console.print(f"{sum(seconds.values()):.1f} s ({spent})")
+    console.print("Research software, not a medical device: it does not diagnose.")
+    console.print(f"Report: {out / 'report.html'}")
+
+
+def _rod(text: str) -> tuple[float, float]:
+    hu, equals, mg_cc = text.partition("=")
+    try:
+        if not equals:
+            raise ValueError
+        return float(hu), float(mg_cc)
+    except ValueError:
+        remedy = "Write a rod as measured HU=known mg/cc: --rod 105=100."
+        raise InvalidAnswer(f"--rod {text} is not HU=MG_CC.", remedy) from None
+
+
+def _summary(case: CaseResult) -> Table:
+    """One row an assessed vertebra; a dash where nothing is known."""
+    table = Table(header_style="bold")
+    for column in ("level", "height loss", "mg/cc", "lesions, cm³", "canal mm²", "failure load N", "SINS"):
+        table.add_column(column, justify="left" if column in ("level", "lesions, cm³") else "right")
+    for result in case.vertebrae:
+        if result.quality.assessed:
+            table.add_row(*_row(result))
+    return table
+
+
+def _row(result: VertebraResult) -> tuple[str, ...]:
+    geometry = result.vertebra.geometry if result.vertebra else None
+    loss = geometry.height_loss if geometry else None
+    canal = result.canal.min_area_mm2 if result.canal else None
+    strength, sins = result.strength, result.sins
+    found = ", ".join(f"{lesion.kind} {lesion.volume_mm3 / 1000:.1f}" for lesion in result.lesions)
+    return (
+        result.level.name,
+        "–" if loss is None else f"{loss:.0%}",
+        "–" if result.density is None else f"{result.density.trabecular_mg_cc:.0f}",
+        found or "none found",
+        "–" if canal is None else f"{canal:.0f}",
+        "–" if strength is None else _with_interval(strength),
+        "–" if sins is None or not sins.applies else f"{sins.total_min}–{sins.total_max}",
+    )
+
+
+def _with_interval(strength: Strength) -> str:
+    low, high = strength.failure_load_interval_n
+    return f"{strength.failure_load_n:.0f} ({low:.0f}–{high:.0f})"
+
+
+def _not_assessed(case: CaseResult) -> list[str]:
+    """A line a level that could not be judged, with the reason."""
+    left_out = [result.quality for result in case.vertebrae if not result.quality.assessed]
+    return [f"{quality.level.name} not assessed: {'; '.join(quality.reasons)}" for quality in left_out]

@@ -1,0 +1,90 @@
+"""From what was measured at a level to what the clinical rules are asked: SINS items, known or not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from spondyl.anatomy.levels import Level, neighbours
+from spondyl.anatomy.subregions import POSTEROLATERAL
+from spondyl.clinical import sins
+from spondyl.clinical.history import History
+from spondyl.values.findings import Item, LevelFindings
+from spondyl.values.lesion import Lesion
+from spondyl.values.score import ScoreResult
+from spondyl.values.vertebra import Geometry, Vertebra
+
+
+def sins_of(
+    level: Level, vertebrae: Mapping[Level, Vertebra], lesions: Sequence[Lesion], history: History | None
+) -> ScoreResult:
+    """SINS of one level; where there is no lesion the score does not apply, and says so."""
+    findings = LevelFindings(
+        level=level,
+        pain=sins.pain_item(history, level),
+        lesion=_read(history, level, "lesion") or _lesion(lesions),
+        alignment=_read(history, level, "alignment") or _alignment(level, vertebrae, history),
+        collapse=_read(history, level, "collapse") or _collapse(vertebrae[level].geometry, lesions),
+        posterolateral=_read(history, level, "posterolateral") or _posterolateral(vertebrae[level], lesions),
+    )
+    result = sins.score(findings)
+    if lesions or findings.lesion.source == "given":
+        return result
+    return replace(
+        result,
+        applies=False,
+        advice="No lesion was found at this level, and SINS scores a lesion. The range is what one would make of it.",
+    )
+
+
+def _read(history: History | None, level: Level, name: str) -> Item | None:
+    """A reading by a person goes before our measurement."""
+    return sins.given_item(history, level, name)
+
+
+def _lesion(lesions: Sequence[Lesion]) -> Item:
+    if not lesions:
+        return sins.lesion_item((), "no lesion found")
+    described = ", ".join(f"{lesion.kind} {lesion.volume_mm3 / 1000:.1f} cm3 ({lesion.origin})" for lesion in lesions)
+    return sins.lesion_item({lesion.kind for lesion in lesions}, described)
+
+
+def _collapse(geometry: Geometry, lesions: Sequence[Lesion]) -> Item:
+    share = min(1.0, sum(lesion.body_share for lesion in lesions))
+    return sins.collapse_item(geometry.height_loss, geometry.height_loss_interval, share)
+
+
+def _posterolateral(vertebra: Vertebra, lesions: Sequence[Lesion]) -> Item:
+    touched = {part for lesion in lesions for part in lesion.parts_touched}
+    # A side that the scan cuts may hide a lesion: unknown unless one is seen there.
+    sides = {
+        side: True if parts & touched else None if parts & set(vertebra.cut_parts) else False
+        for side, parts in POSTEROLATERAL.items()
+    }
+    return sins.posterolateral_item(sides["left"], sides["right"])
+
+
+def _alignment(level: Level, vertebrae: Mapping[Level, Vertebra], history: History | None) -> Item:
+    """The worse of the joints above and below; the joint below is measured in the vertebra below."""
+    above, below = neighbours(level, vertebrae)
+    joints = [vertebrae[level].geometry] if above else []
+    joints += [vertebrae[below].geometry] if below else []
+    return sins.alignment_item(
+        _worst([joint.translation_ap_mm for joint in joints]),
+        _worst([joint.translation_lr_mm for joint in joints]),
+        _largest([joint.sagittal_angle_to_above_deg for joint in joints]),
+        _worst([joint.coronal_angle_to_above_deg for joint in joints]),
+        level=level,
+        has_neighbours=above is not None and below is not None,
+        earlier=sins.earlier_alignment(history, level),
+    )
+
+
+def _worst(values: Collection[float | None]) -> float | None:
+    """Largest in size; None as soon as one is unknown, since the unknown one may be the worst."""
+    return None if None in values or not values else max((v for v in values if v is not None), key=abs)
+
+
+def _largest(values: Collection[float | None]) -> float | None:
+    """Most kyphotic: lordosis is no deformity here, so the sign counts."""
+    return None if None in values or not values else max(v for v in values if v is not None)

@@ -1,0 +1,96 @@
+"""All that is read for one case, before anything is measured."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spondyl.clinical.history import History, read_history
+from spondyl.core.errors import InputError
+from spondyl.core.progress import Progress
+from spondyl.core.provenance import sha256_of
+from spondyl.core.volume import Volume
+from spondyl.imaging import calibration as lines
+from spondyl.imaging.labels import cord_from, read_level_map, read_mask, read_subregions
+from spondyl.imaging.read import read_ct
+from spondyl.pipeline.request import Request
+from spondyl.values.density import Calibration
+from spondyl.values.level_map import LevelMap
+from spondyl.values.scan import CtScan
+
+FILES = 6
+"""Kinds of file a request can name: the steps of the stage 'reading'."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    scan: CtScan
+    level_map: LevelMap
+    subregions: Volume | None
+    lesions: Volume | None
+    cord: Volume | None
+    history: History | None
+    calibration: Calibration
+    described: dict[str, dict[str, Any]]
+    """By role: sha256, what it is, notes. No names, no paths."""
+
+
+def read_inputs(request: Request, progress: Progress) -> Inputs:
+    """Read every file of the request. Raises an InputError that says what, where and what to do."""
+    stage = "reading"
+    # The history first: it is read in no time, and a slip in it should not cost the wait for the scan.
+    history = read_history(request.history) if request.history else None
+    calibration = _asked_calibration(request)
+    progress(stage, 1, FILES)
+    scan = read_ct(request.ct, series=request.series)
+    grid = scan.volume
+    progress(stage, 2, FILES)
+    described: dict[str, dict[str, Any]] = {
+        "ct": {"sha256": scan.sha256, "source": scan.source, "notes": list(scan.notes)}
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        labels = request.vertebrae or _segmented(scan, Path(scratch))
+        level_map = read_level_map(labels, grid, scheme=request.scheme)
+        progress(stage, 3, FILES)
+        cord = read_mask(request.cord, grid, role="cord mask") if request.cord else cord_from(labels, grid, level_map)
+    notes = list(level_map.notes)
+    if cord and not request.cord:
+        notes.append("the spinal cord was taken from the same labels")
+    described["vertebrae"] = {"sha256": level_map.sha256, "source": level_map.scheme, "notes": notes}
+    progress(stage, 4, FILES)
+    subregions = read_subregions(request.subregions, grid) if request.subregions else None
+    progress(stage, 5, FILES)
+    lesions = read_mask(request.lesions, grid, role="lesion mask") if request.lesions else None
+    progress(stage, FILES, FILES)
+    for role in ("subregions", "lesions", "cord", "history"):
+        if path := getattr(request, role):
+            described[role] = {"sha256": sha256_of(path), "source": "given", "notes": []}
+    calibration = calibration or lines.generic(request.kvp or scan.kvp)
+    return Inputs(
+        scan=scan,
+        level_map=level_map,
+        subregions=subregions,
+        lesions=lesions,
+        cord=cord,
+        history=history,
+        calibration=lines.with_contrast_note(calibration, scan.contrast),
+        described=described,
+    )
+
+
+def _asked_calibration(request: Request) -> Calibration | None:
+    if request.calibration and request.rods:
+        raise InputError("a density line and a phantom's rods were both given.", "Give one of them.")
+    if request.calibration:
+        return lines.given_line(*request.calibration)
+    if request.rods:
+        return lines.from_rods([hu for hu, _ in request.rods], [mg_cc for _, mg_cc in request.rods])
+    return None
+
+
+def _segmented(scan: CtScan, scratch: Path) -> Path:
+    from spondyl.segmentation.totalsegmentator import segment
+
+    return segment(scan, scratch / "vertebrae.nii.gz")

@@ -1,0 +1,39 @@
+"""What the user asks to have assessed: paths and choices, as they came in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Request:
+    ct: Path
+    vertebrae: Path | None = None
+    subregions: Path | None = None
+    lesions: Path | None = None
+    cord: Path | None = None
+    history: Path | None = None
+    scheme: str | None = None
+    series: str | None = None
+    calibration: tuple[float, float] | None = None
+    """Slope and intercept of the density line, mg/cc K2HPO4."""
+    rods: tuple[tuple[float, float], ...] = ()
+    """(HU, mg/cc) of a calibration phantom's rods."""
+    kvp: float | None = None
+    """Tube voltage, when the file does not say."""
+    voxel_mm: float = 1.0
+    """Edge of the finite elements."""
+    workers: int = 0
+
+    def parameters(self) -> dict[str, Any]:
+        """The choices that shape the numbers; no paths, and not the number of workers, which shapes none."""
+        return {
+            "scheme": self.scheme,
+            "series": "chosen by the user" if self.series else "chosen by Spondyl",
+            "calibration": list(self.calibration) if self.calibration else None,
+            "rods": [list(rod) for rod in self.rods] or None,
+            "kvp": self.kvp,
+            "voxel_mm": self.voxel_mm,
+        }
