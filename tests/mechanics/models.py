@@ -34,6 +34,7 @@ def porous(shape, seed, lowest=10.0, highest=1000.0, porosity=0.3):
     rng = np.random.default_rng(seed)
     modulus = np.exp(rng.uniform(np.log(lowest), np.log(highest), shape))
     solid = rng.random(shape) > porosity
+    solid.flat[0] = True
     return np.where(largest_piece(solid), modulus, 0.0)
 
 

@@ -42,11 +42,14 @@ def assembled(
     return sparse.coo_array(entries, shape=(size, size)).tocsr(), number
 
 
-def solve_assembled(model: VoxelModel, *, tolerance: float = 1e-7, max_iterations: int = 20000) -> Solution:
+def solve_assembled(
+    model: VoxelModel, *, start: Solution | None = None, tolerance: float = 1e-7, max_iterations: int = 20000
+) -> Solution:
     """The same answer as `solve.solve` up to free rigid motions, slowly.
 
     Small models are factorised (the supports must then hold every rigid motion); larger ones are solved to a relative
-    residual of `tolerance`.
+    residual of `tolerance`, from `start` where one is given: what another solver found is then judged by this matrix,
+    and improved only if it falls short.
     """
     check(model)
     matrix, number = assembled(model.modulus_mpa, model.spacing_mm, model.poisson_ratio)
@@ -59,20 +62,25 @@ def solve_assembled(model: VoxelModel, *, tolerance: float = 1e-7, max_iteration
     free = ~held
     inner = matrix[free][:, free]
     right_side = (load - matrix @ u)[free]
-    u[free], report = _solved(inner, right_side, tolerance, max_iterations)
+    guess = None if start is None else np.moveaxis(start.displacement_mm, 0, 3)[nodes].ravel()[free]
+    u[free], report = _solved(inner, right_side, guess, tolerance, max_iterations)
     reaction = np.where(held, matrix @ u - load, 0)
     return Solution(_nodal(u, nodes, number.shape), _nodal(reaction, nodes, number.shape), report, _elements(model))
 
 
 def _solved(
-    matrix: sparse.csr_array, right_side: NDArray[np.float64], tolerance: float, max_iterations: int
+    matrix: sparse.csr_array,
+    right_side: NDArray[np.float64],
+    guess: NDArray[np.float64] | None,
+    tolerance: float,
+    max_iterations: int,
 ) -> tuple[NDArray[np.float64], SolveReport]:
     if len(right_side) <= DIRECT_UP_TO:
         return spsolve(matrix.tocsc(), right_side), SolveReport(SolveStatus.CONVERGED, 1, ())
     steps: list[int] = []
     scaling = sparse.diags_array(1 / matrix.diagonal())
     u, failed = cg(
-        matrix, right_side, rtol=tolerance, maxiter=max_iterations, M=scaling, callback=lambda _: steps.append(1)
+        matrix, right_side, guess, rtol=tolerance, maxiter=max_iterations, M=scaling, callback=lambda _: steps.append(1)
     )
     residual = float(np.linalg.norm(right_side - matrix @ u) / np.linalg.norm(right_side))
     status = SolveStatus.NOT_CONVERGED if failed else SolveStatus.CONVERGED

@@ -60,7 +60,7 @@ def axial_strength(
     _check_numbers(spacing_mm, relative_density_sd)
     check_bone(density_mg_cc, bone)
     bearing, notes = load_bearing(bone)
-    block = capped(bearing, spacing_mm[2])
+    block = capped(bearing, spacing_mm)
     _check_layers(block, spacing_mm)
     modulus, more_notes = _modulus(density_mg_cc, block, chosen)
     model = compression(modulus, spacing_mm)
@@ -119,7 +119,7 @@ def _modulus(
     """Moduli of bone and caps (x, y, z), of the one piece that joins both faces."""
     modulus = np.where(block.cement, CEMENT_MPA, 0.0)
     x, y, z = np.nonzero(block.bone)
-    modulus[x, y, z] = modulus_mpa(density_mg_cc[x, y, z - block.first], law)
+    modulus[x, y, z] = modulus_mpa(density_mg_cc[x, y, z - block.offset], law)
     piece = largest_piece(modulus > 0)
     lost = 1 - (piece & block.bone).sum() / block.bone.sum()
     if not (piece[:, :, 0].any() and piece[:, :, -1].any()):
@@ -164,7 +164,7 @@ def _spacing_notes(spacing_mm: tuple[float, float, float]) -> tuple[str, ...]:
 def _on_block(block: CappedBlock, values: NDArray, shape: tuple[int, ...]) -> NDArray:
     """Values of the capped block on the grid of the block that was handed in; zero elsewhere."""
     placed = np.zeros(shape, dtype=values.dtype)
-    start = max(0, -block.first)
-    stop = min(shape[2], values.shape[2] - block.first)
-    placed[:, :, start:stop] = values[:, :, start + block.first : stop + block.first]
+    start = max(0, -block.offset)
+    stop = min(shape[2], values.shape[2] - block.offset)
+    placed[:, :, start:stop] = values[:, :, start + block.offset : stop + block.offset]
     return placed

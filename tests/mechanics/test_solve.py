@@ -1,0 +1,198 @@
+"""The whole solve against theory: patches, bars, beams, and the slow reference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mechanics.models import model_of, node_places, porous, pressed
+from spondyl.core.errors import ModelError
+from spondyl.mechanics.operator import SHARED_FROM_ELEMENTS
+from spondyl.mechanics.reference import solve_assembled
+from spondyl.mechanics.solve import solve
+from spondyl.values.strength import SolveStatus
+
+BOX = (0.7, 1.0, 1.6)
+
+
+def patch(shape, spacing, field):
+    """A homogeneous block whose outer nodes follow a displacement field."""
+    model = model_of(np.full(shape, 800.0), spacing)
+    model.held[:] = True
+    model.held[:, 1:-1, 1:-1, 1:-1] = False
+    model.displacement_mm[:] = field(node_places(shape, spacing))
+    return model
+
+
+@pytest.mark.parametrize("solver", [lambda m: solve(m, tolerance=1e-13), solve_assembled])
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), BOX])
+def test_patch_of_uniform_strain_is_exact(solver, spacing):
+    gradient = np.random.default_rng(0).standard_normal((3, 3)) * 0.01
+    model = patch((6, 5, 7), spacing, lambda places: np.tensordot(gradient, places, 1))
+    solution = solver(model)
+    assert abs(solution.displacement_mm - model.displacement_mm).max() < 1e-12 * abs(model.displacement_mm).max()
+    assert abs(solution.reaction_n.sum(axis=(1, 2, 3))).max() < 1e-9 * abs(solution.reaction_n).max()
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), BOX])
+def test_bar_between_sliding_faces_has_the_stiffness_of_theory(spacing):
+    shape, young = (6, 5, 9), 730.0
+    model = pressed(np.full(shape, young), spacing)
+    solution = solve(model, tolerance=1e-12)
+    area, length = 6 * spacing[0] * 5 * spacing[1], 9 * spacing[2]
+    force = solution.reaction_n[2, :, :, -1].sum()
+    assert force == pytest.approx(-young * area * 0.01, rel=1e-10)
+    assert solution.reaction_n[2, :, :, 0].sum() == pytest.approx(-force, rel=1e-10)
+    # It widens by nu times the strain, evenly to both sides, as free rigid motions are taken out.
+    half_width = 6 * spacing[0] / 2
+    assert solution.displacement_mm[0, -1] == pytest.approx(0.3 * 0.01 * half_width, rel=1e-8)
+    assert solution.displacement_mm[0, 0] == pytest.approx(-0.3 * 0.01 * half_width, rel=1e-8)
+    assert solution.displacement_mm[2, :, :, -1] == pytest.approx(-0.01 * length)
+
+
+def test_bars_of_two_moduli_side_by_side_share_the_load_by_modulus():
+    # nu = 0 keeps the bars from disturbing each other, so the sum is exact.
+    modulus = np.full((8, 4, 10), 100.0)
+    modulus[4:] = 10000.0
+    model = replace(pressed(modulus), poisson_ratio=0.0)
+    force = solve(model, tolerance=1e-11).reaction_n[2, :, :, -1].sum()
+    assert force == pytest.approx(-0.01 * (16 * 100 + 16 * 10000), rel=1e-9)
+
+
+def test_layers_across_the_load_are_springs_in_series():
+    modulus = np.full((4, 4, 12), 50.0)
+    modulus[:, :, 6:] = 5000.0
+    model = replace(pressed(modulus), poisson_ratio=0.0)
+    force = solve(model, tolerance=1e-11).reaction_n[2, :, :, -1].sum()
+    assert force == pytest.approx(-0.12 * 16 / (6 / 50 + 6 / 5000), rel=1e-9)
+
+
+def test_forces_stretch_a_bar():
+    model = pressed(np.full((4, 4, 8), 200.0))
+    model.held[2, :, :, -1] = False
+    force = np.zeros(model.held.shape)
+    share = np.outer([0.5, 1, 1, 1, 0.5], [0.5, 1, 1, 1, 0.5])
+    force[2, :, :, -1] = 32.0 * share / share.sum()
+    solution = solve(replace(model, force_n=force), tolerance=1e-12)
+    assert solution.displacement_mm[2, :, :, -1] == pytest.approx(32.0 * 8 / (200 * 16), rel=1e-9)
+    assert solution.reaction_n[2, :, :, 0].sum() == pytest.approx(-32.0, rel=1e-9)
+
+
+def bending_error(refinement):
+    """Relative error of the deflection of a cantilever in pure bending, nu = 0, where beam theory is exact."""
+    step = 1.0 / refinement
+    shape = (12 * refinement, refinement, 2 * refinement)
+    spacing = (step, step, step)
+    young, curvature = 1000.0, 1e-3
+    model = replace(model_of(np.full(shape, young), spacing), poisson_ratio=0.0)
+    model.held[0, 0] = True
+    model.held[1, 0] = True
+    model.held[2, 0, :, refinement] = True
+    height = (np.arange(2 * refinement + 1) - refinement) * step
+    stress = -young * curvature * height
+    # Consistent nodal forces of a stress that is linear between nodes.
+    line = np.convolve(stress, [1 / 6, 4 / 6, 1 / 6], "same")
+    line[0] = stress[0] / 3 + stress[1] / 6
+    line[-1] = stress[-1] / 3 + stress[-2] / 6
+    across = np.ones(refinement + 1)
+    across[[0, -1]] = 0.5
+    force = np.zeros(model.held.shape)
+    force[0, -1] = np.outer(across, line) * step**2
+    solution = solve(replace(model, force_n=force), tolerance=1e-10)
+    deflection = solution.displacement_mm[2, -1, :, refinement].mean()
+    return abs(deflection / (curvature * 12.0**2 / 2) - 1)
+
+
+def test_bending_converges_with_second_order():
+    errors = [bending_error(refinement) for refinement in (1, 2, 4)]
+    orders = np.log2(np.divide(errors[:-1], errors[1:]))
+    assert errors[-1] < 0.04
+    assert (orders > 1.7).all(), (errors, orders)
+    assert (orders < 2.3).all(), (errors, orders)
+
+
+@pytest.mark.parametrize(("lowest", "highest"), [(10.0, 1000.0), (0.1, 1e4)])
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), BOX])
+def test_equals_the_factorised_reference_up_to_contrast_1e5(lowest, highest, spacing):
+    model = pressed(porous((9, 10, 11), 7, lowest, highest), spacing, bonded=True)
+    fast, slow = solve(model, tolerance=1e-12), solve_assembled(model)
+    assert fast.report.status is SolveStatus.CONVERGED
+    size = abs(slow.displacement_mm).max()
+    assert abs(fast.displacement_mm - slow.displacement_mm).max() < 1e-8 * size
+    assert fast.reaction_n[2, :, :, -1].sum() == pytest.approx(slow.reaction_n[2, :, :, -1].sum(), rel=1e-9)
+    assert fast.elements == slow.elements
+
+
+def test_one_two_and_three_threads_agree_to_the_last_bit():
+    model = pressed(porous((36, 34, 30), 9, porosity=0.1))
+    assert (model.modulus_mpa > 0).sum() > SHARED_FROM_ELEMENTS
+    solutions = [solve(model, threads=threads) for threads in (1, 2, 3)]
+    for other in solutions[1:]:
+        assert other.displacement_mm.tobytes() == solutions[0].displacement_mm.tobytes()
+        assert other.reaction_n.tobytes() == solutions[0].reaction_n.tobytes()
+        assert other.report == solutions[0].report
+
+
+def test_two_solves_at_once_do_not_disturb_each_other():
+    from concurrent.futures import ThreadPoolExecutor
+
+    models = [pressed(porous((12, 12, 12), seed)) for seed in range(4)]
+    alone = [solve(model, threads=1).displacement_mm.tobytes() for model in models]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda model: solve(model, threads=2).displacement_mm.tobytes(), models))
+    assert together == alone
+
+
+def test_no_convergence_is_a_value_with_a_remedy():
+    report = solve(pressed(porous((12, 12, 12), 1)), max_iterations=2).report
+    assert report.status is SolveStatus.NOT_CONVERGED
+    assert len(report.residuals) == 2
+    assert "iterations" in report.remedy
+
+
+def test_nothing_asked_gives_nothing():
+    model = pressed(np.full((4, 4, 4), 100.0), strain=0.0)
+    solution = solve(model)
+    assert not solution.displacement_mm.any()
+    assert solution.report.status is SolveStatus.CONVERGED
+
+
+def unbalanced():
+    model = pressed(np.full((4, 4, 4), 100.0))
+    force = np.zeros(model.held.shape)
+    force[0, 2, 2, 2] = 1.0
+    return replace(model, force_n=force)
+
+
+def with_voxel(value):
+    modulus = np.full((4, 4, 4), 100.0)
+    modulus[1, 1, 1] = value
+    return pressed(modulus)
+
+
+def hinged():
+    modulus = np.zeros((4, 4, 4))
+    modulus[:2, :2], modulus[2:, 2:] = 100.0, 100.0
+    return pressed(modulus)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (unbalanced(), "nothing holds"),
+        (with_voxel(np.nan), "moduli"),
+        (with_voxel(-1.0), "moduli"),
+        (hinged(), "2 pieces"),
+        (pressed(np.zeros((4, 4, 4))), "0 pieces"),
+        (replace(pressed(np.ones((4, 4, 4))), poisson_ratio=0.5), "Poisson"),
+        (replace(pressed(np.ones((4, 4, 4))), spacing_mm=(1.0, 0.0, 1.0)), "spacing"),
+        (replace(pressed(np.ones((4, 4, 4))), held=np.zeros((3, 4, 4, 4), bool)), "supports"),
+        (pressed(np.ones((4, 4, 4)), strain=np.nan), "displacements"),
+    ],
+)
+def test_models_that_can_not_be_posed_are_refused_with_a_remedy(model, words):
+    with pytest.raises(ModelError, match=words) as caught:
+        solve(model)
+    assert caught.value.remedy
