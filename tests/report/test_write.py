@@ -11,6 +11,7 @@ from synthetic_case import LEVELS, synthetic_case
 
 from spondyl.core.citations import cite
 from spondyl.core.errors import OutputError
+from spondyl.report import words
 from spondyl.report.write import write_report
 
 VOID = {"meta", "br", "input"}
@@ -184,3 +185,30 @@ def test_a_folder_that_is_not_empty_or_not_there_is_refused(tmp_path: Path) -> N
     with pytest.raises(OutputError, match="empty"):
         write_report(synthetic_case(), tmp_path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("Height loss not measured: A lesion reaches the endplate.", "not measured: a lesion reaches the endplate"),
+        ("No alignment: the level above is absent", "not measured: the level above is absent"),
+        ("CT too coarse", "not measured: CT too coarse"),
+    ],
+)
+def test_a_note_becomes_a_reason_said_once(note: str, said: str) -> None:
+    assert said in words.because([note])
+
+
+def test_a_reason_is_never_borrowed_from_another_measure() -> None:
+    notes = ["The wedge could not be fitted."]
+    assert "see the notes" in words.because(notes, "width")
+    assert "wedge" in words.because(notes, "wedge")
+    assert "no reason was recorded" in words.because([])
+
+
+def test_numbers_are_written_with_their_unit_and_no_more_digits_than_they_bear() -> None:
+    assert words.number(4123.0, "N", -1) == "4\u2009120\u00a0N"
+    assert words.number(-0.04, "mm", 1) == "0.0\u00a0mm"
+    assert words.number(-3.26, "mm", 1) == "\u22123.3\u00a0mm"
+    assert words.number(None, "mm") == "not measured"
+    assert words.interval((0.1, None), "%") == "interval not known"

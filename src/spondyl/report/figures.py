@@ -184,8 +184,11 @@ def load_picture(level: Level, strength: Strength) -> Picture:
     from matplotlib import colormaps
 
     middle = strength.bone.shape[0] // 2
-    bone = strength.bone[middle].T[::-1]
-    energy = strength.strain_energy_density_mpa[middle].T[::-1]
+    bone, energy = strength.bone[middle].T[::-1], strength.strain_energy_density_mpa[middle].T[::-1]
+    if bone.any():
+        rows, columns = (np.flatnonzero(bone.any(axis=axis)) for axis in (1, 0))
+        shown = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        bone, energy = bone[shown], energy[shown]
     top = float(np.percentile(energy[bone], 99)) if bone.any() else 0.0
     scaled = np.clip(energy / top, 0, 1) if top > 0 else np.zeros_like(energy)
     # Bone that carries nothing must still be seen against what is not bone: the map starts above black.

@@ -49,7 +49,7 @@ def marker_svg(finding: Finding) -> Markup:
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in sign.rings[0])
     return Markup(
         f'<svg class="marker" viewBox="0 0 16 16" aria-hidden="true"><polygon points="{points}" '
-        f'fill="{sign.colour}" stroke="{sign.colour}" stroke-width="2"/></svg>'
+        f'fill="{sign.colour}" stroke="currentColor" stroke-width="1"/></svg>'
     )
 
 

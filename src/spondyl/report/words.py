@@ -66,9 +66,11 @@ def because(notes: Iterable[str], *about: str) -> Markup:
 
 
 def _bare(note: str) -> str:
-    """A note inside a sentence: 'Height loss not measured: A lesion ...' gives 'a lesion ...'."""
-    told = (note.partition("not measured: ")[2] or note).rstrip(".")
-    return told[0].lower() + told[1:] if told[1:2].islower() else told
+    """A note inside a sentence: what follows 'Height loss not measured: ' or 'No height loss: ', else all of it."""
+    head, _, tail = note.partition(": ")
+    told = (tail if tail and (head.endswith("not measured") or head.lower().startswith("no ")) else note).rstrip(".")
+    word = told.partition(" ")[0]
+    return told[:1].lower() + told[1:] if word == "A" or word[1:].islower() else told
 
 
 def rows_of_geometry(geometry: Geometry) -> list[tuple[str, Markup]]:
@@ -120,10 +122,6 @@ def rows_of_canal(canal: Canal) -> list[tuple[str, Markup]]:
         ("Side to side", shown(canal.transverse_diameter_mm, "mm", 1, "diameter")),
         ("Share of the canal held by a lesion", shown(canal.lesion_encroachment, "%", 0, "lesion", factor=100)),
         ("Area of the cord", shown(canal.cord_area_mm2, "mm²", 0, "cord")),
-        (
-            "Epidural compression (ESCC)",
-            escape(": ".join(filter(None, (canal.escc_grade, canal.escc_reason)))),
-        ),
     ]
 
 
@@ -289,7 +287,7 @@ def classification(found: Classification) -> str:
 def facts(value: Any) -> str:
     """A dictionary of provenance in one line."""
     if isinstance(value, dict):
-        return "; ".join(f"{key} {facts(entry)}" for key, entry in value.items())
+        return "; ".join(f"{key} {facts(entry)}" for key, entry in value.items() if entry not in ([], {}))
     if isinstance(value, (list, tuple)):
         return ", ".join(facts(entry) for entry in value)
     return "not given" if value is None else str(value)
