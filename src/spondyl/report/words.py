@@ -107,20 +107,25 @@ def _times(width: Markup, depth: Markup) -> Markup:
     return Markup("{} × {}").format(width, depth)
 
 
-def rows_of_canal(canal: Canal) -> list[tuple[str, Markup]]:
+def rows_of_canal(canal: Canal, *, lesion_here: bool) -> list[tuple[str, Markup]]:
+    """Label and value of each measure of the canal; `lesion_here` says whether the level holds a lesion."""
+
     def shown(value: float | None, unit: str, digits: int, *about: str, factor: float = 1.0) -> Markup:
         return because(canal.notes, *about) if value is None else escape(number(factor * value, unit, digits))
 
     lost = shown(canal.area_loss, "%", 0, "loss", "expect", "neighbour", factor=100)
     if canal.area_loss is not None and canal.area_loss < 0:
         lost = escape(f"none: {percent(-canal.area_loss)} more than expected")
+    held = shown(canal.lesion_encroachment, "%", 0, "lesion", factor=100)
+    if canal.lesion_encroachment is None and not lesion_here:
+        held = escape("no lesion at this level")
     return [
         ("Smallest bony area", shown(canal.min_area_mm2, "mm²", 0, "area", "ring")),
         ("Area expected from the neighbours", shown(canal.expected_area_mm2, "mm²", 0, "expect", "neighbour")),
         ("Area lost", lost),
         ("Front to back", shown(canal.ap_diameter_mm, "mm", 1, "diameter")),
         ("Side to side", shown(canal.transverse_diameter_mm, "mm", 1, "diameter")),
-        ("Share of the canal held by a lesion", shown(canal.lesion_encroachment, "%", 0, "lesion", factor=100)),
+        ("Share of the canal held by a lesion", held),
         ("Area of the cord", shown(canal.cord_area_mm2, "mm²", 0, "cord")),
     ]
 
