@@ -200,5 +200,5 @@ def _image(base: NDArray[np.uint8]) -> Any:
 
 def _encoded(image: Any) -> bytes:
     memory = io.BytesIO()
-    image.save(memory, "PNG", compress_level=6)
+    image.save(memory, "PNG", compress_level=3)  # half the time of 6, a tenth larger
     return memory.getvalue()

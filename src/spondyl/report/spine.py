@@ -145,11 +145,6 @@ def _centres(case: CaseResult) -> dict[Level, NDArray[np.float64]]:
 
 
 def _along(centres: Mapping[Level, NDArray[np.float64]], z: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """The spine's x or y at heights z: a smooth line through the body centres, straight down beyond its ends."""
-    from scipy.interpolate import PchipInterpolator
-
-    heights, first = np.unique([centre[2] for centre in centres.values()], return_index=True)
-    values = np.array([centre[axis] for centre in centres.values()])[first]
-    if len(heights) == 1:
-        return np.full_like(z, values[0])
-    return PchipInterpolator(heights, values)(np.clip(z, heights[0], heights[-1]))
+    """The spine's x or y at heights z, straight between body centres and straight down beyond its ends."""
+    rising = sorted(centres.values(), key=lambda centre: centre[2])
+    return np.interp(z, [centre[2] for centre in rising], [centre[axis] for centre in rising])
