@@ -142,6 +142,25 @@ def test_the_atlas_has_no_body_and_is_not_measured():
     assert "no body" in found.notes[-1]
 
 
+@pytest.mark.parametrize("spacing", [(0.7, 0.7, 2.5), (1.0, 1.0, 1.0)])
+@pytest.mark.parametrize("bulge_mm", [3.0, 7.5, 9.5, 13.0])
+def test_a_fragment_of_the_back_wall_is_measured_even_where_it_covers_the_axis(spacing, bulge_mm):
+    ring = Ring(deep_mm=8.0, spacing_mm=spacing)
+    vertebra = ring.vertebra()
+    c = ring.across_canal(ring.local(vertebra.parts))
+    fragment = (np.abs(c[..., 0]) < 4) & (c[..., 1] < bulge_mm - 8) & (c[..., 1] > -9) & (np.abs(c[..., 2]) < 4)
+    parts = np.where(fragment, int(SubRegion.BODY), vertebra.parts.array).astype(np.uint8)
+    found = measure_one(replace(vertebra, parts=vertebra.parts.like(parts, "label")), cord=None, lesions=())
+    y, x = np.mgrid[-8:8:0.02, -10:10:0.02]
+    lumen = (x / 10) ** 2 + (y / 8) ** 2 < 1
+    left = (lumen & ~((np.abs(x) < 4) & (y < bulge_mm - 8))).sum() * 0.02**2
+    assert found.min_area_mm2 == pytest.approx(left, rel=0.07)
+    assert found.ap_diameter_mm == pytest.approx(16 - bulge_mm, abs=1.2)
+    assert any("far into the canal" in note for note in found.notes) == (bulge_mm > 5)
+    assert found.lumen is not None
+    assert not (found.lumen.array & fragment).sum() > 0.02 * found.lumen.array.sum()
+
+
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5])
 def test_share_of_the_canal_held_by_a_lesion(share):
     ring = Ring()

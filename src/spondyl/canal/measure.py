@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spondyl.anatomy.levels import Level, along_spine
 from spondyl.anatomy.subregions import ARCH, SubRegion
-from spondyl.canal import escc, tube
-from spondyl.canal.tube import Array, Tube
+from spondyl.canal import escc, trace, tube
+from spondyl.canal.tube import Tube
 from spondyl.core.volume import Volume
 from spondyl.values.canal import CanalMeasure
 from spondyl.values.lesion import Lesion
@@ -19,8 +18,6 @@ from spondyl.values.vertebra import Vertebra
 
 CITATIONS = (*escc.CITATIONS, "pam50_metrics")
 
-PIXEL_MM = 0.5
-"""Own choice: sampling of lesion and cord in a cross-section."""
 NEIGHBOURS_A_SIDE = 3
 """Own choice: the canal's width changes slowly, but over more levels than these it follows no line."""
 MIN_NEIGHBOURS = 2
@@ -30,6 +27,7 @@ SAME_POSITION_MM = 3.0
 canal widens by up to 3 % a mm within one level, and the pedicles' height is known to a slice or so."""
 MAX_CORD_MM2 = 100.0
 """Mean and three standard deviations of the cord at C4, where it is thickest (77.3 +- 7.5 mm2; pam50_metrics)."""
+BULGE_NOTE = "Bone reaches far into the canal here; its area is what is left of the ring's outline beside it."
 NO_BODY = frozenset({Level.C1})
 
 
@@ -69,13 +67,15 @@ def measure_one(vertebra: Vertebra, *, cord: Volume | None, lesions: tuple[Lesio
 
     cord: mask of the cord beside this vertebra (`cord_beside`); lesions: those of this vertebra.
     """
-    notes = _cut_notes(vertebra)
-    found = "the first vertebra has no body" if vertebra.level in NO_BODY else tube.find_tube(vertebra, cord)
+    notes: tuple[str, ...] = _cut_notes(vertebra)
+    found = "the first vertebra has no body" if vertebra.level in NO_BODY else trace.find_tube(vertebra, cord)
     if isinstance(found, str):
         return _not_seen(cord is not None, (*notes, f"Bony canal not measured: {found}."))
     areas = found.areas_mm2
     narrowest = int(np.nanargmin(areas))
-    ap, transverse = _diameters_mm(found.radii_mm[narrowest])
+    if found.bulged[narrowest]:
+        notes = (*notes, BULGE_NOTE)
+    ap, transverse = found.diameters_mm(narrowest)
     cord_area, cord_notes = _cord_area_mm2(found, narrowest, cord)
     encroachment, lesion_notes = _encroachment(found, lesions)
     grade, reason = escc.grade(cord_given=cord is not None, encroachment=encroachment)
@@ -168,20 +168,6 @@ def _pedicle_height_mm(vertebra: Vertebra) -> float | None:
     return float(vertebra.frame.to_local(vertebra.parts.to_lps(voxels))[:, 2].mean())
 
 
-def _diameters_mm(radii: Array) -> tuple[float, float]:
-    """(AP, transverse) of one closed cross-section: the chord front to back in its middle, and the widest extent.
-
-    The middle of the lumen across, and not the canal's axis, decides where the chord lies.
-    """
-    x, y = radii * np.cos(tube.ANGLES), radii * np.sin(tube.ANGLES)
-    middle = (x.min() + x.max()) / 2
-    next_x, next_y = np.roll(x, -1), np.roll(y, -1)
-    crosses = (x - middle) * (next_x - middle) <= 0
-    share = (middle - x[crosses]) / np.where(next_x == x, 1.0, next_x - x)[crosses]
-    at_middle = y[crosses] + share * (next_y - y)[crosses]
-    return float(np.ptp(at_middle)), float(np.ptp(x))
-
-
 def _encroachment(found: Tube, lesions: tuple[Lesion, ...]) -> tuple[float | None, tuple[str, ...]]:
     """Largest share of a cross-section that lies in a lesion mask. Only given masks can reach into the canal."""
     if not lesions:
@@ -193,7 +179,7 @@ def _encroachment(found: Tube, lesions: tuple[Lesion, ...]) -> tuple[float | Non
     together = Volume(np.logical_or.reduce([lesion.mask.array for lesion in given]), first.affine, "mask")
     shares = []
     for plane in np.flatnonzero(found.closed):
-        points, inside = _pixels(found.radii_mm[plane])
+        points, inside = found.pixels(int(plane))
         held = together.sample(found.plane_points_lps_mm(int(plane), points), order=1, outside=0.0) >= 0.5
         shares.append((held & inside).sum() / inside.sum())
     worst = float(max(shares))
@@ -206,24 +192,15 @@ def _cord_area_mm2(found: Tube, plane: int, cord: Volume | None) -> tuple[float 
     """Cord's cross-section in one plane, and why there is none."""
     if cord is None:
         return None, ()
-    points, _ = _pixels(np.full(tube.RAYS, tube.MAX_RADIUS_MM))
+    line = np.arange(-trace.MAX_RADIUS_MM, trace.MAX_RADIUS_MM, tube.PIXEL_MM)
+    points = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1)
     held = cord.sample(found.plane_points_lps_mm(plane, points), order=1, outside=0.0) >= 0.5
     if not held.any():
         return None, ("The cord mask does not reach the narrowest place of the canal here.",)
-    area = float(held.sum() * PIXEL_MM**2)
+    area = float(held.sum() * tube.PIXEL_MM**2)
     if area > MAX_CORD_MM2:
         return area, (f"The cord mask is {area:.0f} mm2 here, wider than cords are: it may hold the thecal sac.",)
     return area, ()
-
-
-def _pixels(radii: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """A square of points (m, m, 2) about the axis, and which of them lie in the lumen."""
-    reach = float(radii.max())
-    line = np.arange(-reach, reach + PIXEL_MM, PIXEL_MM)
-    points = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1)
-    angle = np.arctan2(points[..., 1], points[..., 0])
-    limit = np.interp(angle, tube.ANGLES, radii, period=2 * np.pi)
-    return points, np.hypot(points[..., 0], points[..., 1]) < limit
 
 
 def _cut_notes(vertebra: Vertebra) -> tuple[str, ...]:
