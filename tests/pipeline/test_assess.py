@@ -170,10 +170,10 @@ def test_given_parts_lesions_cord_and_history_are_used(tmp_path):
     ct, labels, parts = tptbox_case()
     mask = sitk.ReadImage(str(labels))
     array = sitk.GetArrayFromImage(mask)
-    where = np.argwhere(sitk.GetArrayFromImage(sitk.ReadImage(str(parts))) == 50)
-    centre = where[len(where) // 2]
-    ball = (np.indices(array.shape).T - centre).T
-    lesion = ((ball**2).sum(axis=0) < 5**2) & (array == 22)
+    body = (sitk.GetArrayFromImage(sitk.ReadImage(str(parts))) == 50) & (array == 22)
+    offset = np.argwhere(body) - np.argwhere(body).mean(axis=0)
+    lesion = np.zeros_like(body)
+    lesion[tuple(np.argwhere(body)[(offset**2).sum(axis=1) < 5**2].T)] = True
     image = sitk.GetImageFromArray(lesion.astype(np.uint8))
     image.CopyInformation(mask)
     sitk.WriteImage(image, str(tmp_path / "lesion.nii.gz"))
@@ -187,7 +187,7 @@ def test_given_parts_lesions_cord_and_history_are_used(tmp_path):
     assert run.returncode == 0, run.stderr
     found = json.loads((out / "assessment.json").read_text())
     entry = level(found, "L3")
-    assert entry["geometry"]["subregion_source"] == "given"
+    assert entry["parts_source"] == "given"
     assert [lesion["origin"] for lesion in entry["lesions"]] == ["given"]
     assert entry["lesions"][0]["volume_mm3"] == pytest.approx(lesion.sum() * 1.5**3, rel=1e-3)
     assert found["urgency"]["tier"] == "call_physician"
