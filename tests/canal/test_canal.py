@@ -97,7 +97,7 @@ def measure(ring: Ring, **given: object):
 
 @pytest.mark.parametrize("spacing", GRIDS)
 @pytest.mark.parametrize("axes", [np.eye(3), rotation(15, 10), rotation(-20, -12)], ids=["straight", "back", "front"])
-@pytest.mark.parametrize("lean", [0.0, 12.0])
+@pytest.mark.parametrize("lean", [0.0, 20.0])
 def test_area_and_diameters_of_an_exact_lumen(spacing, axes, lean):
     ring = Ring(spacing_mm=spacing, axes=axes, lean_deg=lean)
     found = measure(ring)
