@@ -40,8 +40,8 @@ def test_every_whole_vertebra_shows_its_canal():
 
 
 def test_widths_are_those_of_adults():
-    # Bony AP diameter in young adults: 14.5 +- 1.5 mm (C5) to 16.7 +- 1.3 mm (L1) (kjs_canal2012); soft-tissue area at
-    # T1 to T4 143 to 182 +- 32 mm2 (pam50_metrics). Three standard deviations around them, degenerative spine.
+    # Bony AP diameter in young adults: 14.5 +- 1.5 mm (C5) to 16.7 +- 1.3 mm (L1) (Korean J Spine 2012;9:165);
+    # soft-tissue area at T1 to T4 143 to 182 +- 32 mm2 (pam50_metrics). This spine is old and degenerative: wide bands.
     for level, canal in demo()[3].items():
         assert 100 < canal.min_area_mm2 < 330, level
         assert 10 < canal.ap_diameter_mm < 21, level
