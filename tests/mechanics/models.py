@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from scipy import ndimage
 
+from data import shared_data
+from spondyl.mechanics.materials import CEMENT_MPA, LAWS, largest_piece, modulus_mpa
 from spondyl.values.voxel_model import VoxelModel
 
 
@@ -29,8 +33,6 @@ def node_places(shape, spacing_mm):
 
 def porous(shape, seed, lowest=10.0, highest=1000.0, porosity=0.3):
     """One face-connected piece of random moduli, log-uniform, with holes."""
-    from spondyl.mechanics.materials import largest_piece
-
     rng = np.random.default_rng(seed)
     modulus = np.exp(rng.uniform(np.log(lowest), np.log(highest), shape))
     solid = rng.random(shape) > porosity
@@ -40,8 +42,6 @@ def porous(shape, seed, lowest=10.0, highest=1000.0, porosity=0.3):
 
 def cylinder(spacing_mm, hole_mpa=5.0, shell_mpa=12000.0):
     """The study's elliptic cylinder, 48 x 36 x 28 mm: smooth random core, 0.8 mm shell, a lytic hole of 8 mm radius."""
-    from scipy import ndimage
-
     shape = tuple(round(size / spacing_mm) for size in (48, 36, 28))
     x, y, z = ((np.arange(size) + 0.5) * spacing_mm for size in shape)
     x, y, z = x[:, None, None] - 24, y[None, :, None] - 18, z[None, None, :]
@@ -53,3 +53,34 @@ def cylinder(spacing_mm, hole_mpa=5.0, shell_mpa=12000.0):
     modulus += shell * (shell_mpa - modulus)
     modulus[(x - 6) ** 2 + (y - 3) ** 2 + (z - 13) ** 2 < 64] = hole_mpa
     return np.where(radius <= 1, modulus, 0.0)
+
+
+PUBLISHED_BOTTOM, PUBLISHED_TOP = 23, 60
+"""Node layers of the loaded faces of the published vertebra."""
+PUBLISHED_SHORTENING_MM = 0.2
+
+
+def published_images():
+    """Density in mg/cc and labels: 1, 2 body; 3, 4 processes; 5, 6 cement below and above. 1 mm, z up. Or skip."""
+    nibabel = pytest.importorskip("nibabel")
+    folder = shared_data("verse004_L2_fe_benchmark")
+    density, labels = (
+        np.asarray(nibabel.load(folder / f"sub-verse004_0000_vertebra_21_{name}.nii.gz").dataobj)
+        for name in ("im", "seg")
+    )
+    return density.astype(np.float64), np.rint(labels).astype(int)
+
+
+def published_vertebra():
+    """The published model, with its floor of 1e-4 MPa, bone and cement as labelled, faces free to slide."""
+    density, labels = published_images()
+    modulus = np.where(labels > 0, modulus_mpa(density, LAWS["kopperdahl2002"], softest_mpa=1e-4), 0.0)
+    modulus[labels >= 5] = CEMENT_MPA
+    assert (modulus > 0).sum() == 67190
+    modulus[~largest_piece(modulus > 0)] = 0  # 4 voxels that hang on by an edge
+    model = model_of(modulus)
+    for node_layer, voxel_layer, label in ((PUBLISHED_BOTTOM, 23, 5), (PUBLISHED_TOP, 59, 6)):
+        face = np.pad(labels[:, :, voxel_layer] == label, 1)
+        model.held[2, :, :, node_layer] = face[:-1, :-1] | face[1:, :-1] | face[:-1, 1:] | face[1:, 1:]
+    model.displacement_mm[2, :, :, PUBLISHED_TOP] = -PUBLISHED_SHORTENING_MM
+    return model

@@ -8,16 +8,12 @@ import numpy as np
 import pytest
 
 import data
-from mechanics.models import model_of
-from spondyl.mechanics.materials import CEMENT_MPA, LAWS, largest_piece, modulus_mpa
+from mechanics.models import PUBLISHED_SHORTENING_MM, PUBLISHED_TOP, published_images, published_vertebra
 from spondyl.mechanics.reference import solve_assembled
 from spondyl.mechanics.solve import solve
 from spondyl.mechanics.strength import NONLINEAR_RATIO, NONLINEAR_RATIO_SD, axial_strength
 from spondyl.values.strength import SolveStatus
 
-BOTTOM, TOP = 23, 60
-"""Node layers of the two loaded faces."""
-SHORTENING_MM = 0.2
 INDEPENDENT_N_PER_MM = 10547.0
 """An assembled solve of the same files with other software (2109.5 N at 0.2 mm)."""
 PUBLISHED_N_PER_MM = 12362.0
@@ -27,34 +23,17 @@ PUBLISHED_HEIGHT_MM = 29
 
 @pytest.fixture(scope="module")
 def vertebra():
-    """Density in mg/cc and labels: 1, 2 body; 3, 4 processes; 5, 6 cement below and above. 1 mm, z up."""
-    nibabel = pytest.importorskip("nibabel")
-    folder = data.shared_data("verse004_L2_fe_benchmark")
-    density, labels = (
-        np.asarray(nibabel.load(folder / f"sub-verse004_0000_vertebra_21_{name}.nii.gz").dataobj)
-        for name in ("im", "seg")
-    )
-    return density.astype(np.float64), np.rint(labels).astype(int)
+    return published_images()
 
 
 @pytest.fixture(scope="module")
-def published_model(vertebra):
-    density, labels = vertebra
-    modulus = np.where(labels > 0, modulus_mpa(density, LAWS["kopperdahl2002"], softest_mpa=1e-4), 0.0)
-    modulus[labels >= 5] = CEMENT_MPA
-    assert (modulus > 0).sum() == 67190
-    modulus[~largest_piece(modulus > 0)] = 0  # 4 voxels that hang on by an edge
-    model = model_of(modulus)
-    for node_layer, voxel_layer, label in ((BOTTOM, BOTTOM, 5), (TOP, TOP - 1, 6)):
-        face = np.pad(labels[:, :, voxel_layer] == label, 1)
-        model.held[2, :, :, node_layer] = face[:-1, :-1] | face[1:, :-1] | face[:-1, 1:] | face[1:, 1:]
-    model.displacement_mm[2, :, :, TOP] = -SHORTENING_MM
-    return model
+def published_model():
+    return published_vertebra()
 
 
 def stiffness_of(solution):
     assert solution.report.status is SolveStatus.CONVERGED
-    return -solution.reaction_n[2, :, :, TOP].sum() / SHORTENING_MM
+    return -solution.reaction_n[2, :, :, PUBLISHED_TOP].sum() / PUBLISHED_SHORTENING_MM
 
 
 def test_fast_path_gives_the_independent_stiffness(published_model):

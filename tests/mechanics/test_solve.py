@@ -159,6 +159,23 @@ def test_nothing_asked_gives_nothing():
     assert solution.report.status is SolveStatus.CONVERGED
 
 
+@pytest.mark.parametrize("bonded", [True, False])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (4, 4, 2), (7, 6, 1), (1, 1, 40), (40, 1, 2), (40, 40, 1), (3, 130, 3)])
+def test_thin_and_tiny_models(shape, bonded):
+    # Supports may leave nothing free, here or on a coarser level.
+    solution = solve(replace(pressed(np.ones(shape), bonded=bonded), poisson_ratio=0.0), tolerance=1e-10)
+    assert solution.reaction_n[2, :, :, -1].sum() == pytest.approx(-0.01 * shape[0] * shape[1], rel=1e-9)
+
+
+def test_everything_held_needs_no_solve():
+    model = model_of(np.ones((9, 9, 9)))
+    model.held[:] = True
+    model.displacement_mm[2] = np.arange(10) * -0.01
+    solution = solve(model)
+    assert solution.report.iterations == 0
+    assert (solution.displacement_mm == model.displacement_mm).all()
+
+
 def unbalanced():
     model = pressed(np.full((4, 4, 4), 100.0))
     force = np.zeros(model.held.shape)

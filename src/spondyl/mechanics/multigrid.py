@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spondyl.mechanics.compiled import ALONE, BLOCK, Workers, kernel
+from spondyl.mechanics.compiled import ALONE, BLOCK, Workers, dot, kernel
 from spondyl.mechanics.element import Spacing, stiffness
 from spondyl.mechanics.grid import Lattice, corner_sum, lattice, layer_bounds, runs_along_x, touched_nodes
 from spondyl.mechanics.operator import SHARED_FROM_ELEMENTS, Operator, U, operator
@@ -165,12 +165,17 @@ def place_of_components(grid: Lattice, chosen: NDArray[np.bool_]) -> NDArray[np.
 
 
 def hierarchy(
-    grid: Lattice, modulus: NDArray[np.float64], spacing_mm: Spacing, poisson_ratio: float, held: NDArray[np.bool_]
+    grid: Lattice,
+    modulus: NDArray[np.float64],
+    spacing_mm: Spacing,
+    poisson_ratio: float,
+    held: NDArray[np.bool_],
+    team: Workers = ALONE,
 ) -> list[Level]:
     """Levels from fine to coarse for moduli [z, y, x] and held components (3, z + 1, y + 1, x + 1)."""
     levels: list[Level] = []
     while True:
-        coarsest = grid.node_count <= COARSEST_NODES or min(grid.shape) == 1
+        coarsest = grid.node_count <= COARSEST_NODES
         single = operator(grid, modulus, spacing_mm, poisson_ratio, np.float32)
         coarse_modulus = coarsened(modulus)
         coarse_grid = lattice(coarse_modulus > 0)
@@ -182,7 +187,7 @@ def hierarchy(
                 held=held,
                 held_places=places,
                 inverse_diagonal=inverse_diagonal,
-                largest=0.0 if coarsest else _largest_eigenvalue(single, inverse_diagonal),
+                largest=0.0 if coarsest else _largest_eigenvalue(single, inverse_diagonal, team),
                 transfer=None if coarsest else _transfer(grid, coarse_grid),
                 inverse=_dense_inverse(grid, modulus, spacing_mm, poisson_ratio, held) if coarsest else None,
                 scratch=np.zeros((5, 3 * grid.stride), dtype=np.float32),
@@ -225,17 +230,19 @@ def _inverse_diagonal(
     return inverse.astype(np.float32)
 
 
-def _largest_eigenvalue(single: Operator, inverse_diagonal: NDArray[np.float32]) -> float:
+def _largest_eigenvalue(single: Operator, inverse_diagonal: NDArray[np.float32], team: Workers) -> float:
     """Largest eigenvalue of D^-1 K by power steps from a fixed start."""
-    vector = np.random.default_rng(0).standard_normal(len(inverse_diagonal)).astype(np.float32)
+    vector = np.random.default_rng(0).random(len(inverse_diagonal), dtype=np.float32) - np.float32(0.5)
     vector[inverse_diagonal == 0] = 0
+    if not vector.any():
+        return 1.0  # everything is held, so nothing will be smoothed
     product = np.zeros_like(vector)
     size = 1.0
     for _ in range(POWER_STEPS):
-        vector /= np.sqrt(np.square(vector, dtype=np.float64).sum())
-        single.apply(vector, product)
-        vector = inverse_diagonal * product
-        size = float(np.sqrt(np.square(vector, dtype=np.float64).sum()))
+        vector *= np.float32(1 / np.sqrt(dot(team, vector, vector)))
+        single.apply(vector, product, team)
+        np.multiply(inverse_diagonal, product, out=vector)
+        size = float(np.sqrt(dot(team, vector, vector)))
     return POWER_MARGIN * size
 
 
@@ -273,6 +280,9 @@ def _dense_inverse(
     size = 3 * grid.stride
     double = operator(grid, modulus, spacing_mm, poisson_ratio)
     free = place_of_components(grid, ~held)
+    inverse = np.zeros((size, size), dtype=np.float32)
+    if not len(free):
+        return inverse
     matrix = np.empty((len(free), len(free)))
     unit, product = np.zeros(size), np.zeros(size)
     for column, place in enumerate(free):
@@ -282,7 +292,6 @@ def _dense_inverse(
         matrix[:, column] = product[free]
     rigid = free_rigid_modes(grid, spacing_mm, held)[:, free]
     matrix += rigid.T @ rigid * np.diag(matrix).max()
-    inverse = np.zeros((size, size), dtype=np.float32)
     inverse[np.ix_(free, free)] = np.linalg.inv(matrix)
     return inverse
 

@@ -22,17 +22,17 @@ DIRECT_UP_TO = 6000
 
 def assembled(
     modulus_mpa: NDArray[np.float64], spacing_mm: Spacing, poisson_ratio: float
-) -> tuple[sparse.csr_array, NDArray[np.int64]]:
+) -> tuple[sparse.csr_array, NDArray[np.int32]]:
     """K for moduli (nx, ny, nz), and each corner's number (nx + 1, ny + 1, nz + 1), -1 where no element is.
 
     Row 3 n + component belongs to node n.
     """
     active = np.argwhere(modulus_mpa > 0)
     corners = active[:, None, :] + (corner_signs() > 0)
-    number = np.full([size + 1 for size in modulus_mpa.shape], -1, dtype=np.int64)
+    number = np.full([size + 1 for size in modulus_mpa.shape], -1, dtype=np.int32)
     touched = np.unique(corners.reshape(-1, 3), axis=0)
     number[tuple(touched.T)] = np.arange(len(touched))
-    unknown = (3 * number[tuple(np.moveaxis(corners, 2, 0))][:, :, None] + np.arange(3)).reshape(len(active), 24)
+    unknown = (3 * number[tuple(np.moveaxis(corners, 2, 0))][:, :, None] + np.arange(3, dtype=np.int32)).reshape(-1, 24)
     element = stiffness(spacing_mm, poisson_ratio)
     values = modulus_mpa[tuple(active.T)][:, None, None] * element
     rows = np.broadcast_to(unknown[:, :, None], values.shape)

@@ -64,7 +64,7 @@ def solve(
         right_side = load - product
         right_side[held_places] = 0
         _check_balance(rigid, load)
-        levels = hierarchy(grid, modulus, model.spacing_mm, model.poisson_ratio, held)
+        levels = hierarchy(grid, modulus, model.spacing_mm, model.poisson_ratio, held, team)
         change, report = _conjugate_gradients(stiffness, levels, right_side, team, tolerance, max_iterations)
         change -= (rigid @ change) @ rigid
         displacement = prescribed + change

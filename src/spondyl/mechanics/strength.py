@@ -81,7 +81,7 @@ def axial_strength(
         strain_energy_density_mpa=np.where(kept, _on_block(block, energy, bone.shape), 0).astype(np.float32),
         bone=kept,
         citations=(chosen.citation, "bonelab_spinefe", "imai2015", "lottes2023"),
-        notes=notes + more_notes + _spacing_notes(spacing_mm),
+        notes=notes + more_notes + _spacing_notes(spacing_mm) + _solve_notes(solution),
     )
 
 
@@ -159,6 +159,10 @@ def _spacing_notes(spacing_mm: tuple[float, float, float]) -> tuple[str, ...]:
     if max(spacing_mm) <= COARSE_MM:
         return ()
     return (f"Voxels of up to {max(spacing_mm):.2g} mm are coarser than the {COARSE_MM:g} mm found adequate.",)
+
+
+def _solve_notes(solution: Solution) -> tuple[str, ...]:
+    return (f"The solve did not converge. {solution.report.remedy}",) if solution.report.remedy else ()
 
 
 def _on_block(block: CappedBlock, values: NDArray, shape: tuple[int, ...]) -> NDArray:
