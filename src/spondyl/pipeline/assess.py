@@ -175,6 +175,7 @@ def _results(
                 quality=entry,
                 vertebra=vertebrae[entry.level],
                 density=outcome.density,
+                density_reason=outcome.density_reason,
                 lesions=outcome.lesions,
                 canal=outcome.canal,
                 strength=outcome.strength,

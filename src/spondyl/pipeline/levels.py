@@ -19,7 +19,7 @@ from spondyl.values.lesion import Lesion
 from spondyl.values.strength import Strength
 from spondyl.values.vertebra import Vertebra
 from spondyl.vertebrae.block import sample_block
-from spondyl.vertebrae.density import measure_density
+from spondyl.vertebrae.density import measure_density, why_no_core
 
 BLOCK_MARGIN_MM = 2.0
 """Own choice: room around the body in its block, so that a smooth outline is not clipped."""
@@ -47,6 +47,7 @@ class LevelTask:
 class LevelOutcome:
     lesions: tuple[Lesion, ...]
     density: DensityMeasure | None
+    density_reason: str
     canal: CanalMeasure
     strength: Strength | None
     strength_reason: str
@@ -62,11 +63,13 @@ def examine(task: LevelTask) -> LevelOutcome:
     lesions = task.lesions
     if lesions is None:
         lesions = detect_in(task.ct, task.vertebra, task.reference) if task.reference else ()
-    density = measure_density(task.vertebra, task.ct, task.calibration, exclude=_held_by(lesions, task.vertebra))
+    held = _held_by(lesions, task.vertebra)
+    density = measure_density(task.vertebra, task.ct, task.calibration, exclude=held)
     strength, reason = _strength(task, density)
     return LevelOutcome(
         lesions=lesions,
         density=density,
+        density_reason="" if density else why_no_core(task.vertebra, exclude=held),
         canal=measure_one(task.vertebra, cord=task.cord, lesions=lesions),
         strength=strength,
         strength_reason=reason,

@@ -229,6 +229,7 @@ class VertebraAssessment(Part):
     parts: tuple[VertebraPart, ...]
     geometry: Geometry | None
     density: Density | None
+    density_reason: str = Field(description="why there is no density, when there is none")
     lesions: tuple[LesionFinding, ...]
     canal: Canal | None
     strength: StrengthEstimate | None
@@ -385,6 +386,7 @@ def _vertebra(result: VertebraResult, first_lesion: int) -> VertebraAssessment:
         parts=_parts(vertebra) if vertebra else (),
         geometry=Geometry(**vars(vertebra.geometry)) if vertebra else None,
         density=Density(**vars(result.density)) if result.density else None,
+        density_reason=result.density_reason,
         lesions=tuple(_lesion(lesion, n) for n, lesion in enumerate(result.lesions, first_lesion)),
         canal=_canal(result.canal) if result.canal else None,
         strength=_strength(result.strength) if result.strength else None,

@@ -237,6 +237,8 @@ def height_loss(v: VertebraAssessment) -> Markup:
 
 
 def density(v: VertebraAssessment) -> Markup:
+    if v.density is None and v.density_reason:
+        return because([v.density_reason])
     if v.density is None:
         return because(NO_CORE)
     if v.density.trabecular_mg_cc is None:

@@ -26,6 +26,8 @@ class VertebraResult:
     quality: LevelQuality
     vertebra: Vertebra | None = None
     density: DensityMeasure | None = None
+    density_reason: str = ""
+    """Why there is no density, when there is none."""
     lesions: tuple[Lesion, ...] = ()
     canal: CanalMeasure | None = None
     strength: Strength | None = None
