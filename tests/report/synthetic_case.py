@@ -79,6 +79,7 @@ def synthetic_case(*, history: bool = True, degrees: float = 7.0) -> CaseResult:
                 lesions=(lesion,) if level is Level.L2 else (),
                 canal=_canal(lumens[level], level),
                 strength=None if level is Level.L3 else _strength(level),
+                density_reason="the body is too thin to have a core" if level is Level.L3 else "",
                 strength_reason="the slices are too thick for a finite-element model" if level is Level.L3 else "",
                 sins=_sins(level, keys),
             )

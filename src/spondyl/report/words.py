@@ -33,9 +33,6 @@ ANSWERS = {
 }
 """Keys of the SINS rules that are no words; the others read well as they are."""
 
-NO_CORE = ("no trabecular core was found that is large enough to measure",)
-"""What an absent density means."""
-
 
 def number(value: float | None, unit: str = "", digits: int = 0) -> str:
     """'1 230 N' (digits=-1): a thin space groups thousands, a no-break space stands before the unit."""
@@ -237,10 +234,8 @@ def height_loss(v: VertebraAssessment) -> Markup:
 
 
 def density(v: VertebraAssessment) -> Markup:
-    if v.density is None and v.density_reason:
-        return because([v.density_reason])
     if v.density is None:
-        return because(NO_CORE)
+        return because([v.density_reason] if v.density_reason else ())
     if v.density.trabecular_mg_cc is None:
         return because(v.density.notes)
     return Markup("{} <span class='soft interval'>({})</span>").format(
