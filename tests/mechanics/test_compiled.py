@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
+import pytest
 
-from spondyl.mechanics.compiled import BLOCK, block_count, dot, workers
+from spondyl.mechanics.compiled import BLOCK, block_count, dot, kernel, workers
+from spondyl.mechanics.strength import axial_strength
 
 SOLVE = """
 import logging
@@ -47,3 +52,27 @@ def test_sums_do_not_depend_on_the_number_of_threads():
 
 def test_no_entry_is_left_out_of_the_blocks():
     assert [block_count(n) for n in (1, BLOCK, BLOCK + 1)] == [1, 1, 2]
+
+
+def test_without_a_place_to_keep_them_kernels_still_work(caplog):
+    # Numba can't tell where code made from a string should be kept, as in a read-only place.
+    made: dict = {}
+    exec("def fill(begin, step, out):\n    for i in range(begin, len(out), step):\n        out[i] = i", made)
+    with caplog.at_level("INFO"):
+        fill = kernel(made["fill"])
+    out = np.zeros(5)
+    fill(1, 2, out)
+    assert out.tolist() == [0, 1, 0, 3, 0]
+    assert "NUMBA_CACHE_DIR" in caplog.text
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_worker_processes_give_the_same_answer_as_this_one(start):
+    # Forking after threads have run is what breaks OpenMP; these kernels run on plain threads.
+    blocks = [np.random.default_rng(seed).uniform(50, 300, (26, 28, 30)) for seed in range(3)]
+    solid = np.ones((26, 28, 30), bool)
+    solve_one = partial(axial_strength, bone=solid, spacing_mm=(1.0, 1.0, 1.0), threads=2)
+    here = [solve_one(block).stiffness_n_per_mm for block in blocks]
+    with ProcessPoolExecutor(2, mp_context=get_context(start)) as pool:
+        there = [result.stiffness_n_per_mm for result in pool.map(solve_one, blocks)]
+    assert there == here

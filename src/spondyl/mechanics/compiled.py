@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numba
@@ -35,8 +36,13 @@ def kernel(function: Kernel) -> Kernel:
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:
-        log.info("no folder to keep compiled kernels in: set NUMBA_CACHE_DIR to a writable one to start faster")
+        _tell_of_no_folder()
         return numba.njit(**options)(function)
+
+
+@cache
+def _tell_of_no_folder() -> None:
+    log.info("no folder to keep compiled kernels in: set NUMBA_CACHE_DIR to a writable one to start faster")
 
 
 class _Announcement(event.Listener):  # type: ignore[misc]
@@ -46,7 +52,7 @@ class _Announcement(event.Listener):  # type: ignore[misc]
 
     def on_start(self, event: Any) -> None:
         function = event.data["dispatcher"].py_func
-        if not self.said and function.__module__.startswith("spondyl.mechanics"):
+        if not self.said and str(function.__module__).startswith("spondyl.mechanics"):
             log.info("compiling the mechanics kernels once for this machine (some seconds)")
             self.said = True
 
