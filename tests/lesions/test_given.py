@@ -1,5 +1,6 @@
 """A drawn mask is shared out among the vertebrae without losing or inventing a voxel."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -98,3 +99,17 @@ def test_a_whole_body_of_tumour_is_typed_against_the_other_levels():
     (lesion,) = found[Level.L1]
     assert lesion.kind == "blastic"
     assert lesion.body_share == pytest.approx(1.0)
+
+
+def test_soft_tissue_beyond_the_vertebras_box_is_measured():
+    vertebra = spine().vertebrae[Level.T12]
+    box = vertebra.parts.array.shape
+    tight = vertebra.parts.crop((6, 6, 6), tuple(n - 6 for n in box)).contiguous()
+    vertebrae = spine().vertebrae | {Level.T12: replace(vertebra, parts=tight)}
+    array = ball_at(vertebra.frame.to_lps(np.array([-16, -16, 0])), 10)
+    (lesion,) = lesions_from_mask(mask_of(array), spine().ct, vertebrae)[0][Level.T12]
+    assert lesion.volume_mm3 == pytest.approx(array.sum() * spine().ct.voxel_volume_mm3)
+    assert lesion.longest_diameter_mm == pytest.approx(20, abs=0.7)
+    assert lesion.mask.same_grid(tight)
+    assert lesion.mask.array.sum() < array.sum()
+    assert any("beyond the vertebra's box" in note for note in lesion.notes)

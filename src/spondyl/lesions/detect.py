@@ -22,6 +22,7 @@ from spondyl.lesions.measure import describe_at, longest_diameter_mm
 from spondyl.lesions.mimics import look_alikes, mirrored
 from spondyl.lesions.normal import (
     FEWEST_LEVELS,
+    SICK_FREEDOM,
     Expected,
     Reference,
     collect_reference,
@@ -78,10 +79,20 @@ def detect_in(ct: Volume, vertebra: Vertebra, reference: Reference) -> tuple[Les
     The spongy core is searched for loss and gain; the arch as a whole for loss only, because its compact bone differs
     so much between levels and sides that a gain of density there says little.
     """
-    hu, grid = crop_to(ct, vertebra), vertebra.parts
+    hu = crop_to(ct, vertebra)
     place = locate(vertebra, hu)
     known = [sample for sample in reference.samples if sample.level == vertebra.level]
-    expected = expect(reference, known[0] if known else sample_of(hu, place, vertebra))
+    own = known[0] if known else sample_of(hu, place, vertebra)
+    found = _search(hu, place, vertebra, expect(reference, own))
+    if found:
+        # A lesion moves its vertebra's own middle, and the rest of the body then seems to depart the other way.
+        own = sample_of(hu, place, vertebra, exclude=np.any([one.mask.array for one in found], axis=0))
+        found = _search(hu, place, vertebra, expect(reference, own, freedom=SICK_FREEDOM))
+    return found
+
+
+def _search(hu: NDArray[np.float32], place: Place, vertebra: Vertebra, expected: Expected) -> tuple[Lesion, ...]:
+    grid = vertebra.parts
     core, arch = smoothed_core(hu, place, grid), smoothed_arch(hu, place, grid)
     gain = _departure(core, place.core_cell, expected)
     loss = _departure(np.where(place.core, core, arch), place.any_cell, expected)
@@ -140,6 +151,7 @@ def _candidate(
         mask,
         kind,
         hu,
+        departure.normal,
         place,
         ball_diameter_mm=2 * (volume_mm3 * 3 / (4 * np.pi)) ** (1 / 3),
         longest_diameter_mm=longest_diameter_mm(mask, grid),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import cc3d
 import numpy as np
@@ -48,51 +49,76 @@ def lesions_from_mask(
             notes.append(_untouched(ct, wide, inside))
         else:
             shares[wide][inside] = shared[inside]
-    cut = {level: _on_parts(shares == int(level), ct, vertebra) for level, vertebra in vertebrae.items()}
-    reference = fit_reference([collect_reference(ct, v, exclude=cut[level][0]) for level, v in vertebrae.items()])
+    drawn = {Level(int(level)): _share(shares, level) for level in np.unique(shares) if level}
+    spans = {level: _spanning(ct, v, drawn.get(level)) for level, v in vertebrae.items()}
+    masks = {level: shares[_window(ct, wide.parts)] == int(level) for level, wide in spans.items()}
+    samples = {level: collect_reference(ct, wide, exclude=masks[level]) for level, wide in spans.items()}
+    reference = fit_reference(list(samples.values()))
     found: dict[Level, tuple[Lesion, ...]] = {}
-    for level in along_spine(vertebrae):
-        drawn, lost_mm3 = cut[level]
-        own = next((sample for sample in reference.samples if sample.level == level), None)
-        own = own or collect_reference(ct, vertebrae[level], exclude=drawn)
-        expected = expect(reference, own)
+    for level in along_spine(drawn):
+        expected = expect(reference, samples[level])
         lesions, specks_mm3 = [], 0.0
-        pieces = cc3d.connected_components(drawn, connectivity=26)
-        for number in range(1, int(pieces.max(initial=0)) + 1):
+        pieces = cc3d.connected_components(masks[level], connectivity=26)
+        for number in range(1, int(pieces.max()) + 1):
             piece = pieces == number
             volume_mm3 = float(piece.sum() * ct.voxel_volume_mm3)
             if volume_mm3 < SPECK_MM3:
                 specks_mm3 += volume_mm3
                 continue
-            lesions.append(describe(piece, ct, vertebrae[level], "given", None, expected=expected))
+            lesion = describe(piece, ct, spans[level], "given", None, expected=expected)
+            lesions.append(_on_parts(lesion, vertebrae[level]))
         if specks_mm3:
             notes.append(f"{level.name}: specks of the lesion mask left out, {specks_mm3:.0f} mm3 in all")
-        if lost_mm3 >= SPECK_MM3:
-            notes.append(f"{level.name}: {lost_mm3:.0f} mm3 of the lesion mask lies too far from the bone to measure")
         if lesions:
             found[level] = tuple(sorted(lesions, key=lambda lesion: (-lesion.volume_mm3, lesion.centroid_lps_mm)))
     return found, tuple(notes)
+
+
+def _share(shares: NDArray[np.uint8], level: int) -> tuple[slice, ...]:
+    """Box of one level's share on the CT's grid."""
+    return ndimage.find_objects(shares, max_label=int(level))[int(level) - 1]
 
 
 def _level_names(ct: Volume, vertebrae: Mapping[Level, Vertebra]) -> NDArray[np.uint8]:
     """Level of each voxel of the CT, from the vertebrae's crops."""
     names = np.zeros(ct.shape, dtype=np.uint8)
     for level, vertebra in vertebrae.items():
-        window, inner = _windows(ct, vertebra)
-        bone = vertebra.parts.array[inner] > 0
-        names[window][bone] = int(level)
+        bone = vertebra.parts.array > 0
+        names[_window(ct, vertebra.parts)][bone] = int(level)
     return names
 
 
-def _windows(ct: Volume, vertebra: Vertebra) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Where the vertebra's crop lies in the CT's array, and which part of the crop that is."""
-    start = np.rint(ct.to_index(vertebra.parts.affine[:3, 3])).astype(int)
-    low = np.maximum(start, 0)
-    high = np.minimum(start + vertebra.parts.shape, ct.shape)
-    return (
-        tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True)),
-        tuple(slice(int(a), int(b)) for a, b in zip(low - start, high - start, strict=True)),
-    )
+def _window(ct: Volume, crop: Volume) -> tuple[slice, ...]:
+    """Where a crop of the CT's grid lies in the CT's array."""
+    start = np.rint(ct.to_index(crop.affine[:3, 3])).astype(int)
+    if not ct.crop(tuple(start), tuple(start + crop.shape)).same_grid(crop):
+        raise ValueError("the vertebrae do not lie on the CT's grid")
+    return tuple(slice(int(a), int(a) + n) for a, n in zip(start, crop.shape, strict=True))
+
+
+def _spanning(ct: Volume, vertebra: Vertebra, share: tuple[slice, ...] | None) -> Vertebra:
+    """The vertebra on a box that holds its share of the lesion mask as well: soft tissue may reach far."""
+    if share is None:
+        return vertebra
+    own = _window(ct, vertebra.parts)
+    low = tuple(min(a.start, b.start) for a, b in zip(own, share, strict=True))
+    high = tuple(max(a.stop, b.stop) for a, b in zip(own, share, strict=True))
+    grid = ct.crop(low, high)
+    parts = np.zeros(grid.shape, dtype=vertebra.parts.array.dtype)
+    parts[tuple(slice(s.start - a, s.stop - a) for s, a in zip(own, low, strict=True))] = vertebra.parts.array
+    return replace(vertebra, parts=grid.like(parts, "label"))
+
+
+def _on_parts(lesion: Lesion, vertebra: Vertebra) -> Lesion:
+    """The measured lesion with its mask on the grid of the vertebra's `parts`, and a note when some lies beyond."""
+    start = np.rint(vertebra.parts.to_index(lesion.mask.affine[:3, 3])).astype(int)
+    inner = tuple(slice(-a, -a + n) for a, n in zip(start, vertebra.parts.shape, strict=True))
+    mask = vertebra.parts.like(np.ascontiguousarray(lesion.mask.array[inner]), "mask")
+    beyond_mm3 = lesion.volume_mm3 - float(mask.array.sum() * vertebra.parts.voxel_volume_mm3)
+    if beyond_mm3 < SPECK_MM3:
+        return replace(lesion, mask=mask)
+    note = f"{beyond_mm3:.0f} mm3 of it lie beyond the vertebra's box: measured, but not in its mask"
+    return replace(lesion, mask=mask, notes=(*lesion.notes, note))
 
 
 def _nearest_touched(
@@ -107,14 +133,6 @@ def _nearest_touched(
         seeds == 0, sampling=spacing_mm, return_distances=False, return_indices=True
     )
     return seeds[tuple(nearest)]
-
-
-def _on_parts(drawn: NDArray[np.bool_], ct: Volume, vertebra: Vertebra) -> tuple[NDArray[np.bool_], float]:
-    """A level's share on the grid of its parts, and the volume of what does not fit there."""
-    window, inner = _windows(ct, vertebra)
-    cropped = np.zeros(vertebra.parts.shape, dtype=bool)
-    cropped[inner] = drawn[window]
-    return cropped, float((drawn.sum() - cropped.sum()) * ct.voxel_volume_mm3)
 
 
 def _untouched(ct: Volume, box: tuple[slice, ...], inside: NDArray[np.bool_]) -> str:

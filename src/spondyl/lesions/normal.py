@@ -33,8 +33,12 @@ FEWEST_LEVELS = 3
 BASE_FLOOR_HU = 15.0
 SPREAD_FLOOR_HU = {"body": 12.0, "arch core": 25.0, "arch": 40.0}
 """Own choice: no two vertebrae are more alike than this; keeps a chance agreement of a few levels from shouting."""
+END_OF_ROW = 1.3
+"""Own choice: the first and the last level are asked about from one side only, and bone changes along the spine."""
 BASE_FREEDOM = 2.0
 """Own choice: a vertebra's own middle is believed within so many spreads of what its neighbours predict."""
+SICK_FREEDOM = 1.0
+"""Own choice: and half as much once a lesion was found in it, whose fringe still colours what is left."""
 MAD_TO_SD = 1.4826
 
 
@@ -127,8 +131,10 @@ def fit_reference(samples: Sequence[LevelSample]) -> Reference:
     return Reference(tuple(sample for sample in samples if np.isfinite(sample.base_hu)))
 
 
-def expect(reference: Reference, own: LevelSample) -> Expected:
+def expect(reference: Reference, own: LevelSample, *, freedom: float = BASE_FREEDOM) -> Expected:
     """What the levels nearest to `own` lead one to expect of it.
+
+    `freedom` is how many spreads its own middle may lie from what they predict.
 
     With fewer than three others the vertebra's own middle stands for the whole body, and the arch is not judged.
     """
@@ -144,12 +150,14 @@ def expect(reference: Reference, own: LevelSample) -> Expected:
         hu[:BODY_CELLS] = own.base_hu
         grain = np.nanmedian(own.grain_hu[:BODY_CELLS]) if np.isfinite(own.grain_hu[:BODY_CELLS]).any() else np.nan
         return Expected(own.base_hu, hu, np.hypot(np.full(CELLS, grain), 2 * floor), len(others))
-    base = _expected_base(own, others)
     offsets = np.stack([sample.offset_hu for sample in others])
     grains = np.stack([sample.grain_hu for sample in others])
     middle = _median(offsets)
+    base = _expected_base(_own_base(own, middle), own.level, others, freedom)
     between = MAD_TO_SD * _median(np.abs(offsets - middle))
     spread = np.sqrt(between**2 + _median(grains) ** 2 + floor**2)
+    if len({sample.level.order < own.level.order for sample in others}) == 1:
+        spread *= END_OF_ROW
     return Expected(base, base + middle, spread, len(others))
 
 
@@ -162,7 +170,16 @@ def _median(rows: NDArray) -> NDArray:
     return result
 
 
-def _expected_base(own: LevelSample, others: Sequence[LevelSample]) -> float:
+def _own_base(own: LevelSample, middle: NDArray) -> float:
+    """The level's own middle as most of its cells say, each with the offset usual for its place.
+
+    A plain median over the body would move with where a lesion lies, and move again when the lesion is left out.
+    """
+    told = own.base_hu + own.offset_hu[:BODY_CELLS] - middle[:BODY_CELLS]
+    return float(np.nanmedian(told)) if np.isfinite(told).any() else own.base_hu
+
+
+def _expected_base(own_hu: float, level: Level, others: Sequence[LevelSample], freedom: float) -> float:
     """The level's own middle, held near the line through the others': a body full of tumour can't hide."""
     order = np.array([sample.level.order for sample in others], dtype=float)
     base = np.array([sample.base_hu for sample in others])
@@ -172,9 +189,9 @@ def _expected_base(own: LevelSample, others: Sequence[LevelSample]) -> float:
         for o2, b2 in zip(order[n + 1 :], base[n + 1 :], strict=True)
     ]
     slope = median(slopes)
-    residual = base - slope * (order - own.level.order)
+    residual = base - slope * (order - level.order)
     predicted = float(np.median(residual))
-    freedom = BASE_FREEDOM * max(BASE_FLOOR_HU, MAD_TO_SD * float(np.median(np.abs(residual - predicted))))
-    if not np.isfinite(own.base_hu):
+    reach = freedom * max(BASE_FLOOR_HU, MAD_TO_SD * float(np.median(np.abs(residual - predicted))))
+    if not np.isfinite(own_hu):
         return predicted
-    return float(np.clip(own.base_hu, predicted - freedom, predicted + freedom))
+    return float(np.clip(own_hu, predicted - reach, predicted + reach))

@@ -1,0 +1,77 @@
+"""The detector on real bone: an untouched degenerative spine stays quiet, and balls put into it are found."""
+
+from functools import cache
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from data import demo_case
+from spondyl.anatomy.levels import Level
+from spondyl.core.volume import Volume
+from spondyl.lesions.detect import detect_in, detect_lesions
+from spondyl.lesions.normal import LevelSample, collect_reference, fit_reference
+from spondyl.values.level_map import LevelMap
+from spondyl.values.vertebra import Vertebra
+from spondyl.vertebrae.build import build_vertebrae
+
+TOTALSEGMENTATOR = dict(
+    zip(range(29, 44), [Level.L3, Level.L2, Level.L1, *(Level(n) for n in range(19, 7, -1))], strict=True)
+)
+
+
+@cache
+def demo() -> tuple[Volume, dict[Level, Vertebra], dict[Level, LevelSample]]:
+    ct_path, mask_path = demo_case()
+    ct, labels = (_read(path, quantity) for path, quantity in ((ct_path, "HU"), (mask_path, "label")))
+    table = np.zeros(256, dtype=np.uint8)
+    for number, level in TOTALSEGMENTATOR.items():
+        table[number] = int(level)
+    vertebrae, _ = build_vertebrae(LevelMap(labels.like(table[labels.array], "label"), "totalsegmentator"), ct)
+    return ct, vertebrae, {level: collect_reference(ct, v) for level, v in vertebrae.items()}
+
+
+def _read(path, quantity) -> Volume:
+    image = nib.load(path)
+    kind = np.float32 if quantity == "HU" else np.uint8
+    affine = np.diag([-1, -1, 1, 1]) @ image.affine
+    return Volume(np.asarray(image.dataobj).astype(kind), affine, quantity).canonical().contiguous()
+
+
+def with_ball(level: Level, offset_mm, radius_mm: float, hu: float) -> tuple[Volume, np.ndarray, float]:
+    """The level's crop with a ball of soft tissue (with the scan's noise) or denser bone, blurred like the scan."""
+    ct, vertebrae, _ = demo()
+    vertebra = vertebrae[level]
+    grid = vertebra.parts
+    index = np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), axis=-1)
+    centre = vertebra.frame.to_lps(np.array(offset_mm, dtype=float))
+    inside = np.zeros(grid.shape)
+    for shift in np.linspace(-0.4, 0.4, 5):
+        inside += (((grid.to_lps(index + np.array([0, 0, shift])) - centre) ** 2).sum(axis=-1) < radius_mm**2) / 5
+    share = ndimage.gaussian_filter(inside, [0.7, 0.7, 0.2]) * (grid.array > 0)
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=grid.shape), [0.8, 0.8, 0])
+    bone = ct.resampled_onto(grid, order=1, outside=-1000).array
+    tumour = hu + 22 * noise / noise.std() if hu < 100 else bone + hu
+    truth_mm3 = float((share > 0.5).sum() * grid.voxel_volume_mm3)
+    return Volume((bone * (1 - share) + tumour * share).astype(np.float32), grid.affine, "HU"), centre, truth_mm3
+
+
+def test_the_untouched_degenerative_spine_has_no_finding():
+    """Its endplate sclerosis, osteophytes, facet arthrosis and a dotted lucency in L1 stay below the bar."""
+    ct, vertebrae, _ = demo()
+    assert detect_lesions(ct, vertebrae) == {}
+
+
+@pytest.mark.parametrize("level", [Level.T4, Level.T9, Level.T10, Level.T11])
+@pytest.mark.parametrize(("hu", "kind"), [(30.0, "lytic"), (300.0, "blastic")])
+def test_a_ball_of_14_mm_put_into_real_bone_is_found(level, hu, kind):
+    _, vertebrae, samples = demo()
+    ct, centre, truth_mm3 = with_ball(level, (5, 0, 0), 7.0, hu)
+    own = collect_reference(ct, vertebrae[level])
+    reference = fit_reference([*(s for lv, s in samples.items() if lv != level), own])
+    lesion, *others = detect_in(ct, vertebrae[level], reference)
+    assert len(others) <= 1, "beside it, bone of this degenerative body may seem to depart the other way"
+    assert lesion.kind == kind
+    assert np.linalg.norm(np.array(lesion.centroid_lps_mm) - centre) < 3.0
+    assert lesion.volume_mm3 == pytest.approx(truth_mm3, rel=0.3)
