@@ -22,6 +22,8 @@ SPANNING_SHARE = 0.8
 than a fifth of the height unless the piece is a fragment."""
 DEBRIS_SHARE = 0.01
 """Pieces under this share of the bone are not looked at for the height; own choice."""
+NOTED_SHARE = 0.001
+"""Less bone than this left out is a few stray voxels of the mask's surface and not worth a note. Own choice."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def load_bearing(bone: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], tuple[str,
         )
     kept = np.isin(labels, np.flatnonzero(spanning) + 1)
     lost = 1 - kept.sum() / bone.sum()
-    if count == spanning.sum():
+    if lost < NOTED_SHARE:
         return kept, ()
     loose = count - int(spanning.sum())
     return kept, (f"{loose} loose piece(s), {lost:.1%} of the bone, carry no load and were left out.",)
