@@ -21,7 +21,10 @@ from numba.core import event
 log = logging.getLogger(__name__)
 
 BLOCK = 16384
-"""Entries of a vector in one block. Own choice: some tens of microseconds of work, and it stays in the cache."""
+"""Entries of a vector in one block. Own choice: some tens of microseconds of work, and it stays in the cache.
+
+Kept kernels know this number and grid's LANE and MAX_RUN as they were: Numba looks for changes in a kernel's own file
+only, so remove the kept code (`__pycache__/*.nb?`) after changing one of them."""
 
 Kernel = Callable[..., None]
 
