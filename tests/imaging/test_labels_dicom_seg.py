@@ -18,7 +18,7 @@ from pydicom.uid import generate_uid
 from spondyl.anatomy.levels import Level
 from spondyl.core.errors import MaskMismatch, UnreadableInput
 from spondyl.core.volume import Volume
-from spondyl.imaging.dicom_seg import level_of_text
+from spondyl.imaging.dicom.seg import level_of_text
 from spondyl.imaging.labels import cord_from, read_level_map, read_mask
 from spondyl.imaging.schemes import DICOM_SEG
 

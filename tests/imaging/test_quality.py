@@ -13,9 +13,9 @@ from data import demo_case
 from spondyl.anatomy.levels import Level
 from spondyl.core.volume import Volume
 from spondyl.imaging.files import read_image_file
+from spondyl.imaging.gate.measuring import measure
+from spondyl.imaging.gate.quality import THICK, TOO_THICK, check_levels, is_too_thick, metal_mask
 from spondyl.imaging.labels import read_level_map
-from spondyl.imaging.measuring import measure
-from spondyl.imaging.quality import THICK, TOO_THICK, check_levels, is_too_thick, metal_mask
 from spondyl.values.level_map import LevelMap
 from spondyl.values.quality import QualityReport
 from spondyl.values.scan import CtScan

@@ -33,6 +33,9 @@ def run_assess(out: Path, rods: tuple[str, ...], **asked: object) -> None:
 def _tell(case: CaseResult, seconds: dict[str, float], out: Path) -> None:
     """The case in a screenful, and where the rest lies."""
     console = Console(highlight=False, soft_wrap=True)
+    console.print(f"CT: {case.scan.source}")
+    for note in (*case.scan.notes, *case.level_map.notes, *case.quality.notes):
+        console.print(f"  {note}")
     for line in _not_assessed(case):
         console.print(line)
     console.print(_summary(case))

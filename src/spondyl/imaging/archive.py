@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spondyl.core.errors import UnreadableInput, UnsuitableImage
-from spondyl.imaging.dicom_headers import DICM_OFFSET, bytes_look_like_dicom
+from spondyl.imaging.dicom.headers import DICM_OFFSET, bytes_look_like_dicom
 
 MAX_ENTRIES = 50_000
 """Own choice: whole-body studies with many reconstructions stay below 20 000 files."""

@@ -18,7 +18,7 @@ from spondyl.anatomy.levels import Level
 from spondyl.core.errors import MaskMismatch, UnreadableInput
 from spondyl.core.provenance import sha256_of
 from spondyl.core.volume import Volume
-from spondyl.imaging.dicom_seg import find_seg, read_seg
+from spondyl.imaging.dicom.seg import find_seg, read_seg
 from spondyl.imaging.files import read_image_file
 from spondyl.imaging.placing import label_stats, onto_ct
 from spondyl.imaging.schemes import (

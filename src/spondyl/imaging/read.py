@@ -10,9 +10,9 @@ from pathlib import Path
 from spondyl.core.errors import UnreadableInput, UnsuitableImage
 from spondyl.core.provenance import sha256_of
 from spondyl.imaging.archive import unpacked
-from spondyl.imaging.dicom import read_series
-from spondyl.imaging.dicom_choice import MIN_SLICES, SeriesSummary, choose, summarise
-from spondyl.imaging.dicom_headers import Found, looks_like_dicom, quiet, read_headers
+from spondyl.imaging.dicom.choice import MIN_SLICES, SeriesSummary, choose, summarise
+from spondyl.imaging.dicom.headers import Found, looks_like_dicom, quiet, read_headers
+from spondyl.imaging.dicom.series import read_series
 from spondyl.imaging.files import IMAGE_SUFFIXES, read_image_file
 from spondyl.imaging.hounsfield import plain_hu
 from spondyl.values.scan import CtScan

@@ -13,7 +13,7 @@ from spondyl.clinical.urgency import triage
 from spondyl.core.progress import Progress, Stopwatch, silent
 from spondyl.core.provenance import versions
 from spondyl.core.volume import Volume
-from spondyl.imaging.quality import check_levels, is_too_thick
+from spondyl.imaging.gate.quality import check_levels, is_too_thick
 from spondyl.lesions.detect import CITATIONS as lesions_citations
 from spondyl.lesions.given import lesions_from_mask
 from spondyl.lesions.normal import fit_reference

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spondyl.anatomy.levels import Level
 from spondyl.core.volume import Volume
-from spondyl.imaging.metal import metal_in
+from spondyl.imaging.gate.metal import metal_in
 from spondyl.values.level_map import LevelMap
 
 NEARBY_MM = 10.0

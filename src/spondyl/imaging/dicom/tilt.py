@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spondyl.core.errors import UnsuitableImage
-from spondyl.imaging.dicom_stack import Stack
+from spondyl.imaging.dicom.stack import Stack
 
 MAX_TILT_DEG = 35.0
 """Own choice: CT gantries tilt by 30 degrees at most; slices that lean more were not made by a tilt."""

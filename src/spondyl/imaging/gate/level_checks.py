@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spondyl.anatomy.levels import Level, Region
-from spondyl.imaging.measuring import Measured, Piece
-from spondyl.imaging.metal import METAL_HU
+from spondyl.imaging.gate.measuring import Measured, Piece
+from spondyl.imaging.gate.metal import METAL_HU
 
 SECOND_PIECE_SHARE = 0.10
 """Of a vertebra's volume: a second piece this large is no crumb but a second thing under the same name."""

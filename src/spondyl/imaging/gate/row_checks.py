@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 
 from spondyl.anatomy.levels import Level, Region, are_adjacent
-from spondyl.imaging.level_checks import Finding
-from spondyl.imaging.measuring import Measured
+from spondyl.imaging.gate.level_checks import Finding
+from spondyl.imaging.gate.measuring import Measured
 
 SLIVER_SHARE = 0.5
 """Less of a cut vertebra than this, against its neighbours' volume, is a sliver and not judged at all."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spondyl.anatomy.levels import Region
-from spondyl.imaging import level_checks, row_checks
-from spondyl.imaging.level_checks import THICK, TOO_THICK, Finding
-from spondyl.imaging.measuring import Measured, measure
-from spondyl.imaging.metal import metal_mask
+from spondyl.imaging.gate import level_checks, row_checks
+from spondyl.imaging.gate.level_checks import THICK, TOO_THICK, Finding
+from spondyl.imaging.gate.measuring import Measured, measure
+from spondyl.imaging.gate.metal import metal_mask
 from spondyl.values.level_map import LevelMap
 from spondyl.values.quality import LevelQuality, QualityReport
 from spondyl.values.scan import CtScan

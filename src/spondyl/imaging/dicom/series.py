@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from spondyl.core.errors import UnsuitableImage
 from spondyl.core.volume import Volume
-from spondyl.imaging.dicom_choice import summarise
-from spondyl.imaging.dicom_headers import Found, Frame, Series
-from spondyl.imaging.dicom_pixels import check_sizes, frame_hu, voxels_hu
-from spondyl.imaging.dicom_stack import Stack, check_frames, regular_stack, sorted_by_place
+from spondyl.imaging.dicom.choice import summarise
+from spondyl.imaging.dicom.headers import Found, Frame, Series
+from spondyl.imaging.dicom.pixels import check_sizes, frame_hu, voxels_hu
+from spondyl.imaging.dicom.stack import Stack, check_frames, regular_stack, sorted_by_place
+from spondyl.imaging.dicom.tilt import is_tilted, tilt_deg, upright
 from spondyl.imaging.hounsfield import LOWEST_HU, plain_hu
-from spondyl.imaging.tilt import is_tilted, tilt_deg, upright
 from spondyl.values.scan import CtScan
 
 SPARSE = 1.2

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spondyl.core.errors import UnreadableInput, UnsuitableImage
-from spondyl.imaging.dicom_choice import MIN_SLICES
-from spondyl.imaging.dicom_headers import Frame
+from spondyl.imaging.dicom.choice import MIN_SLICES
+from spondyl.imaging.dicom.headers import Frame
 from spondyl.imaging.grid_checks import check_shape
 
 SAME_PLACE_MM = 0.01

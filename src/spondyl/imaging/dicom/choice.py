@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spondyl.core.errors import UnsuitableImage
-from spondyl.imaging.dicom_headers import Found, Series
+from spondyl.imaging.dicom.headers import Found, Series
 
 CT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2": "CT",

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spondyl.core.errors import UnreadableInput, UnsuitableImage
-from spondyl.imaging.dicom_headers import Frame
-from spondyl.imaging.dicom_stack import CUT_OFF
+from spondyl.imaging.dicom.headers import Frame
+from spondyl.imaging.dicom.stack import CUT_OFF
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
