@@ -47,13 +47,13 @@ class Bone:
         a, b = self.canal
         ring = np.hypot(x / a, (y - self.canal_y) / b)
         outer = np.hypot(x / (a + 5), (y - self.canal_y) / (b + 5))
-        part[(ring > 1) & (outer <= 1) & (abs(z) < 9)] = RING
+        part[(ring > 1) & (outer <= 1) & (abs(z) < 9) & (y > self.depth / 2)] = RING
         part[(abs(x) < 3.5) & (y > self.canal_y + b) & (y < self.canal_y + b + 25) & (z < 2) & (z > -12)] = SPINOUS
         left, right = self.transverse
         arm = (abs(y - self.canal_y - 2) < 3.5) & (abs(z - 2) < 4) & (abs(x) > a + 2)
         part[arm & (x > 0) & (x < left)] = TRANSVERSE
         part[arm & (x < 0) & (x > -right)] = TRANSVERSE
-        pedicle = (abs(abs(x) - a - 3.5) < 3.5) & (y > 0) & (y < self.canal_y) & (abs(z - 3) < 6)
+        pedicle = (abs(abs(x) - a - 3.5) < 3.5) & (y > self.depth / 2 - 3) & (y < self.canal_y) & (abs(z - 3) < 6)
         part[pedicle] = PEDICLE
         top = self.height / 2 - self.crush_mm - (self.depth / 2 - y) * np.tan(np.radians(self.wedge_deg))
         # A Lamé curve of power four is nearly as square at its back corners as a vertebral body.
@@ -75,7 +75,7 @@ def stack(levels: Mapping[Level, Bone], disc_mm: float = 6.0, whole: Rotation | 
 
 
 def voxelise(
-    bones: Mapping[Level, Bone], spacing: tuple[float, float, float] = (1.0, 1.0, 1.0), margin: float = 60.0
+    bones: Mapping[Level, Bone], spacing: tuple[float, float, float] = (1.0, 1.0, 1.0), margin: float = 52.0
 ) -> tuple[LevelMap, Volume, Volume]:
     """Level map, a CT (300 HU in bone, 40 outside) and the true part numbers on one canonical grid."""
     centres = np.array([bone.centre for bone in bones.values()])

@@ -88,7 +88,7 @@ def grid_around(mask: Volume, frame: Frame, *, step_mm: float, margin_mm: float)
 def signed_distance(mask: Volume) -> Volume:
     """Distance to the mask's surface in mm, positive inside, crossing zero on the voxels' faces.
 
-    Interpolated linearly it gives shape-based interpolation (Raya 1990): no staircase between thick slices.
+    Interpolated linearly it gives shape-based interpolation (raya1990): no staircase between thick slices.
     """
     padded = np.pad(mask.array.astype(bool), 1)
     spacing = mask.spacing_mm

@@ -23,18 +23,33 @@ from spondyl.vertebrae.alignment import align, ends
 from spondyl.vertebrae.expected import expected_height
 from spondyl.vertebrae.frame import Course, Seed, axis_from_endplates, body_seed, courses, frame_from
 from spondyl.vertebrae.shape import BodyShape, BodySurface, body_surface, measure_shape
-from spondyl.vertebrae.subregions import Landmarks, arch_parts, find_landmarks, is_body
+from spondyl.vertebrae.subregions import (
+    TPTBOX_BODY,
+    Landmarks,
+    arch_core,
+    arch_parts,
+    find_landmarks,
+    given_body,
+    given_parts,
+    is_beside_body,
+    is_body,
+)
 
 CITATIONS: tuple[str, ...] = ()
 """Geometry of our own; no published method or norm enters it."""
 
-MARGIN_VOXELS_MM = 3.0
+CITATIONS = ("panjabi1991", "panjabi1991cervical", "panjabi1992", "genant1993", "raya1990")
+"""What heights, height loss and blocks rest on; given sub-regions add "moeller2024"."""
+MARGIN_MM = 3.0
+"""Own choice: around each crop, so that surfaces and borders are seen whole."""
 CUT_AREA_MM2 = 25.0
 """Own choice: a body with more than this on the scan's outermost slice is cut off; less is a spur or a crumb."""
 SMALLEST_BODY_MM3 = 800.0
 """Own choice: below half of the smallest normal body (C3, about 2300 mm3) there is nothing to measure."""
-PASSES = 2
-"""The frame moves the parts and the parts move the frame; it has settled after the second pass."""
+PASSES = 3
+"""Own choice: the frame moves the parts and the parts move the frame; at most so often, and less when it rests."""
+AT_REST = (1.0, 0.5)
+"""Degrees and mm: a frame that moves less than this in a pass has settled."""
 BORDERS = ("right", "left", "front", "back", "lower", "upper")
 
 
@@ -95,7 +110,7 @@ def plan(
         if level is Level.C1 or level.region in (Region.SACRAL, Region.COCCYGEAL):
             reasons[level] = "it has no body of its own kind that could be measured"
             continue
-        masks[level] = levels.mask(level, MARGIN_VOXELS_MM)
+        masks[level] = levels.mask(level, MARGIN_MM)
         seed = body_seed(masks[level])
         if seed is None or masks[level].array.sum() * masks[level].voxel_volume_mm3 < SMALLEST_BODY_MM3:
             reasons[level] = "too little of it lies in the mask to find its body"
@@ -103,7 +118,7 @@ def plan(
         seeds[level] = seed
     tasks = {}
     for level, course in courses(seeds).items() if seeds else ():
-        start, stop = levels.box(level, MARGIN_VOXELS_MM)
+        start, stop = levels.box(level, MARGIN_MM)
         borders = [end for a, b, n in zip(start, stop, levels.labels.shape, strict=True) for end in (a == 0, b == n)]
         tasks[level] = LevelTask(
             level=level,
@@ -118,24 +133,13 @@ def plan(
 
 def build_one(task: LevelTask) -> Built | str:
     """One vertebra, or why it can't be built. Pure: the same task gives the same result in any process."""
-    mask, course = task.mask, task.course
-    frame = course.frame()
-    points = mask.to_lps(np.argwhere(mask.array))
-    for _ in range(PASSES):
-        marks = find_landmarks(mask, frame, course.radius_mm, task.cord)
-        if marks is None:
-            return _cut_or(task, "its spinal canal could not be found in the mask")
-        body = _body(task, points, frame, marks)
-        if body.array.sum() * body.voxel_volume_mm3 < SMALLEST_BODY_MM3:
-            return _cut_or(task, "too little of its body lies in the mask")
-        surface = body_surface(body, frame)
-        frame = _turned(frame, surface, marks, course)
+    points = task.mask.to_lps(np.argwhere(task.mask.array))
+    settled = _settle(task, points)
+    if isinstance(settled, str):
+        return settled
+    frame, marks, body = settled
     if (edge := _cut_edge(body, task.at_border)) is not None:
         return f"its body is cut off by the {edge} edge of the scan"
-    marks = find_landmarks(mask, frame, course.radius_mm, task.cord)
-    if marks is None:
-        return "its spinal canal could not be found in the mask"
-    body = _body(task, points, frame, marks)
     surface = body_surface(body, frame)
     shape = measure_shape(surface)
     parts = _parts(task, points, frame, marks, body, shape)
@@ -144,7 +148,7 @@ def build_one(task: LevelTask) -> Built | str:
         frame=frame,
         parts=parts,
         geometry=_own_geometry(shape),
-        subregion_source="shape" if task.subregions is None else "given",
+        subregion_source="given" if _is_given(task) else "shape",
         cut_parts=_cut_parts(parts, task.at_border),
     )
     return Built(vertebra, marks, surface, shape)
@@ -160,18 +164,53 @@ def assemble(results: Mapping[Level, Built | str]) -> tuple[dict[Level, Vertebra
     return vertebrae, reasons
 
 
+def _settle(task: LevelTask, points: NDArray[np.float64]) -> tuple[Frame, Landmarks, Volume] | str:
+    """Frame, landmarks in it and body, refined in turn until the frame rests."""
+    frame = task.course.frame()
+    for _ in range(PASSES):
+        found = find_landmarks(task.mask, frame, task.course.radius_mm, task.cord)
+        if found is None:
+            return _cut_or(task, "its spinal canal could not be found in the mask")
+        body = _body(task, points, frame, found)
+        if body.array.sum() * body.voxel_volume_mm3 < SMALLEST_BODY_MM3:
+            return _cut_or(task, "too little of its body lies in the mask")
+        before, frame = frame, _turned(frame, body_surface(body, frame), found, task.course)
+        marks = found.seen_from(before, frame)
+        if _at_rest(before, frame):
+            break
+    return frame, marks, body
+
+
 def _onto(volume: Volume, grid: Volume) -> Volume:
     return volume.resampled_onto(grid, order=0, outside=0)
 
 
 def _body(task: LevelTask, points: NDArray[np.float64], frame: Frame, marks: Landmarks) -> Volume:
-    """The largest connected piece of what lies before the wall."""
+    """What lies before the wall, or is given as body; of loose pieces those between the largest one's sides."""
     array = np.zeros(task.mask.shape, bool)
-    array[task.mask.array] = is_body(frame.to_local(points), marks)
+    if _is_given(task):
+        assert task.subregions is not None
+        array = given_body(task.subregions.array, task.mask.array)
+    else:
+        local = frame.to_local(points)
+        array[task.mask.array] = is_body(local, marks) & ~is_beside_body(local, marks, task.level.region)
     pieces, count = ndimage.label(array)
     if count > 1:
-        array = pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
+        array = np.isin(pieces, _main_pieces(pieces, task.mask, frame))
     return task.mask.like(array, "mask")
+
+
+def _main_pieces(pieces: NDArray, grid: Volume, frame: Frame) -> list[int]:
+    """The largest piece and those whose centre lies between its sides: fragments stay, crumbs of ribs go."""
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    largest = int(np.argmax(sizes))
+    x = frame.to_local(grid.to_lps(np.argwhere(pieces == largest)))[:, 0]
+    numbers = np.flatnonzero(sizes)
+    centres = np.array(ndimage.center_of_mass(pieces > 0, pieces, numbers))
+    inside = frame.to_local(grid.to_lps(centres))[:, 0]
+    kept = (inside > np.percentile(x, 5)) & (inside < np.percentile(x, 95))
+    return [int(n) for n in {largest, *numbers[kept]}]
 
 
 def _turned(frame: Frame, surface: BodySurface, marks: Landmarks, course: Course) -> Frame:
@@ -182,13 +221,36 @@ def _turned(frame: Frame, surface: BodySurface, marks: Landmarks, course: Course
     return frame_from(frame.to_lps(centre), course.up if up is None else up, frame.axes @ back)
 
 
+def _at_rest(before: Frame, after: Frame) -> bool:
+    turn = np.degrees(np.arccos(np.clip((before.axes * after.axes).sum(axis=0), -1, 1))).max()
+    return bool(turn < AT_REST[0] and np.linalg.norm(before.origin_mm - after.origin_mm) < AT_REST[1])
+
+
 def _parts(
     task: LevelTask, points: NDArray[np.float64], frame: Frame, marks: Landmarks, body: Volume, shape: BodyShape
 ) -> Volume:
+    local = frame.to_local(points)
     labels = np.zeros(task.mask.shape, np.uint8)
-    labels[task.mask.array] = arch_parts(frame.to_local(points), marks, shape.width_mm / 2)
-    labels[body.array] = SubRegion.BODY
+    if _is_given(task):
+        assert task.subregions is not None
+        labels[task.mask.array] = arch_core(local, marks)
+        labels = given_parts(task.subregions.array, task.mask.array, labels)
+        labels[(labels == SubRegion.BODY) & ~body.array] = 0
+    else:
+        arch = arch_parts(local, marks, shape.arch_scale_mm)
+        beside = is_beside_body(local, marks, task.level.region)
+        arch[is_body(local, marks) & ~beside] = 0  # crumbs before the wall that are no piece of the body
+        labels[task.mask.array] = arch
+        labels[body.array] = SubRegion.BODY
     return task.mask.like(labels, "label")
+
+
+def _is_given(task: LevelTask) -> bool:
+    """Given sub-regions count where they name this vertebra's body."""
+    if task.subregions is None:
+        return False
+    named = np.isin(task.subregions.array, TPTBOX_BODY) & task.mask.array
+    return bool(named.sum() * task.mask.voxel_volume_mm3 >= SMALLEST_BODY_MM3)
 
 
 def _own_geometry(shape: BodyShape) -> Geometry:

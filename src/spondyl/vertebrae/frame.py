@@ -15,11 +15,11 @@ from spondyl.values.vertebra import Frame
 
 Vector = NDArray[np.float64]
 
-SEED_STEP_MM = 1.2
-"""Own choice: the coarsest in-plane step that still shows a body's core (radius 8 mm or more) well."""
+SEED_STEP_MM = 1.5
+"""Own choice: an in-plane step that still shows a body's core (radius 8 mm or more) well."""
 CORE_SHARE = 0.6
 """Own choice: the core of a slice is what lies deeper than this share of the deepest point."""
-BACK_WEIGHTS = {0: 1.0, 1: 0.6, 2: 0.2}
+BACK_WEIGHTS = {0: 1.0, 1: 0.9, 2: 0.4}
 """Own choice: by distance along the row, so that a lost half arch can't turn its own vertebra."""
 ENDPLATE_RESIDUAL_MM = 2.0
 """Own choice: an endplate whose points stray more than this (rms) from a plane does not turn the frame."""
@@ -68,10 +68,11 @@ def body_seed(mask: Volume) -> Seed | None:
 
     Axial thickness finds the body in a crushed vertebra too, which can be lower than its processes are thick.
     """
-    step = [max(1, int(SEED_STEP_MM / size)) for size in mask.spacing_mm[:2]]
+    step = [max(1, round(SEED_STEP_MM / size)) for size in mask.spacing_mm[:2]]
     thin = mask.array[:: step[0], :: step[1], :]
     if not thin.any():
         return None
+    thin = _without_voids(thin)
     # A slice distance far beyond the crop makes the 3D transform a stack of 2D ones.
     sampling = (mask.spacing_mm[0] * step[0], mask.spacing_mm[1] * step[1], 1e6)
     depth = ndimage.distance_transform_edt(np.pad(thin, ((1, 1), (1, 1), (0, 0))), sampling)[1:-1, 1:-1, :]
@@ -83,6 +84,19 @@ def body_seed(mask: Volume) -> Seed | None:
     if np.linalg.norm(rest - centre) < 1e-6:
         return None
     return Seed(centre, rest - centre, float(depth.max()))
+
+
+def _without_voids(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Holes of the axial slices filled where they lie before the vertebra's centre: voids of a body, not the canal."""
+    in_plane = np.zeros((3, 3, 3), bool)
+    in_plane[:, 1, 1] = in_plane[1, :, 1] = True
+    holes, count = ndimage.label(np.pad(~mask, ((1, 1), (1, 1), (0, 0)), constant_values=True), in_plane)
+    inner = np.setdiff1d(np.arange(1, count + 1), np.unique(holes[[0, -1]]))
+    middle = np.argwhere(mask)[:, 1].mean() + 1
+    if not len(inner):
+        return mask
+    rows = np.array(ndimage.center_of_mass(holes > 0, holes, inner))[:, 1]
+    return mask | np.isin(holes[1:-1, 1:-1], inner[rows < middle])
 
 
 def courses(seeds: Mapping[Level, Seed]) -> dict[Level, Course]:
@@ -103,8 +117,14 @@ def courses(seeds: Mapping[Level, Seed]) -> dict[Level, Course]:
     backs /= np.maximum(np.linalg.norm(backs, axis=1, keepdims=True), 1e-9)
     found = {}
     for n, level in enumerate(row):
-        back = sum(BACK_WEIGHTS.get(abs(m - n), 0.0) * backs[m] for m in range(max(0, n - 2), min(len(row), n + 3)))
-        found[level] = Course(centres[n], up[n], np.asarray(back), seeds[level].radius_mm, from_row=len(row) > 1)
+        back = np.zeros(3)
+        for m in range(max(0, n - 2), min(len(row), n + 3)):
+            back += BACK_WEIGHTS[abs(m - n)] * backs[m]
+        back -= (back @ up[n]) * up[n]
+        # Copies: a course must not change its last digits by travelling to another process.
+        found[level] = Course(
+            centres[n].copy(), up[n].copy(), unit(back), seeds[level].radius_mm, from_row=len(row) > 1
+        )
     return found
 
 
@@ -130,15 +150,24 @@ def fit_plane(x_mm: Vector, y_mm: Vector, z_mm: Vector) -> Plane | None:
     keep = np.isfinite(z_mm)
     if keep.sum() < 12:
         return None
-    design = np.column_stack([np.ones_like(x_mm), x_mm, y_mm])
+    off = np.zeros_like(z_mm)
     for _ in range(3):
-        coefficients = np.linalg.lstsq(design[keep], z_mm[keep], rcond=None)[0]
-        off = np.abs(z_mm - design @ coefficients)
+        # Normal equations from plain sums: unlike a decomposition, the same to the last digit on any machine's threads.
+        terms = (np.ones(int(keep.sum())), x_mm[keep], y_mm[keep])
+        moments = np.array([[float(np.sum(p * q)) for q in terms] for p in terms])
+        height, slope_x, slope_y = np.linalg.solve(moments, [float(np.sum(p * z_mm[keep])) for p in terms]).tolist()
+        off = np.abs(z_mm - (height + slope_x * x_mm + slope_y * y_mm))
         limit = max(2.5 * 1.4826 * float(np.median(off[keep])), 0.3)
         keep = np.isfinite(z_mm) & (np.nan_to_num(off, nan=np.inf) <= limit)
     residual = float(np.sqrt(np.mean(off[keep] ** 2)))
-    height, slope_x, slope_y = (float(c) for c in coefficients)
     return Plane(height, slope_x, slope_y, residual)
+
+
+def fit_line(x: Vector, y: Vector) -> tuple[float, float]:
+    """Slope and value at x = 0 of the least-squares line."""
+    dx, dy = x - x.mean(), y - y.mean()
+    slope = float(np.sum(dx * dy) / np.sum(dx * dx))
+    return slope, float(y.mean() - slope * x.mean())
 
 
 def axis_from_endplates(upper: Plane | None, lower: Plane | None, frame: Frame, from_row: bool) -> Vector | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from spondyl.anatomy.levels import Region
 from spondyl.anatomy.subregions import SubRegion
 from spondyl.core.volume import Volume
 from spondyl.values.vertebra import Frame
@@ -20,9 +21,29 @@ RING_LEVEL = 0.4
 """Own choice: filling that closes the ring; below one half since a lamina can be thinner than a slice."""
 RING_AREA_MM2 = (60.0, 900.0)
 """Own choice: well outside what bony canals measure (about 150 to 450 mm2)."""
+TPTBOX_ARCH = 41
+TPTBOX_BODY = (49, 50)
+TPTBOX_PARTS = {
+    42: SubRegion.SPINOUS,
+    43: SubRegion.TRANSVERSE_LEFT,
+    44: SubRegion.TRANSVERSE_RIGHT,
+    45: SubRegion.FACET_LEFT,
+    46: SubRegion.FACET_RIGHT,
+    47: SubRegion.FACET_LEFT,
+    48: SubRegion.FACET_RIGHT,
+}
+"""Codes of TPTBox and SPINEPS (moeller2024)."""
 CANAL_HALF_WIDTH_MM = 10.0
 CANAL_HALF_DEPTH_MM = 7.5
 """Own choice for a canal whose ring is nowhere closed: about the mean of T1 to L5."""
+PEDICLE_WIDTH_MM = 8.0
+"""Where the transverse process begins, aside of the canal; pedicles are 6 to 10 mm wide from T1 to L3."""
+LAMINA_SHARE = 0.75
+"""Own choice: depth of the lamina at the midline over the canal's half depth; beyond it is the spinous process."""
+LAMINA_SPAN = (-0.45, 0.3)
+"""Own choice: between these shares of the body's height above its centre the laminae meet in the midline."""
+FLARE_MM = 3.0
+"""Own choice: so much wider than its front half may a body's back half be."""
 WALL_REACH_MM = 6.0
 """Own choice: the wall is looked for this far around the canal's front edge."""
 
@@ -39,11 +60,41 @@ class Landmarks:
     """Posterior wall at z = 0."""
     wall_slope: float
     """Of the wall against z."""
+    back_y_mm: float
+    """Front of the laminae at z = 0, near the midline."""
+    back_slope: float
     found_by: str
     """'ring', 'cord' or 'gap': what showed the canal."""
 
+    def seen_from(self, old: Frame, new: Frame) -> Landmarks:
+        """The same landmarks in another frame, little turned against the old one."""
+
+        def moved(x: float, y: float, z: float) -> Vector:
+            return new.to_local(old.to_lps(np.array([x, y, z])))
+
+        def line(at_zero: float, slope: float) -> tuple[float, float]:
+            low, high = (moved(self.canal_x_mm, at_zero + slope * z, z) for z in (-8.0, 8.0))
+            turned = float((high[1] - low[1]) / (high[2] - low[2]))
+            return float(low[1] - turned * low[2]), turned
+
+        canal_x, canal_y, _ = moved(self.canal_x_mm, self.canal_y_mm, 0.0)
+        wall, wall_slope = line(self.wall_y_mm, self.wall_slope)
+        back, back_slope = line(self.back_y_mm, self.back_slope)
+        return replace(
+            self,
+            canal_x_mm=float(canal_x),
+            canal_y_mm=float(canal_y),
+            wall_y_mm=wall,
+            wall_slope=wall_slope,
+            back_y_mm=back,
+            back_slope=back_slope,
+        )
+
     def wall_at(self, z_mm: Vector) -> Vector:
         return np.asarray(self.wall_y_mm + self.wall_slope * z_mm)
+
+    def back_at(self, z_mm: Vector) -> Vector:
+        return np.asarray(self.back_y_mm + self.back_slope * z_mm)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +122,9 @@ def find_landmarks(mask: Volume, frame: Frame, radius_mm: float, cord: Volume | 
     if canal is None:
         return None
     x, y, half_width, half_depth = canal
-    wall, slope = _wall(grid, x, y, half_width, half_depth)
-    return Landmarks(x, y, half_width, half_depth, wall, slope, found_by)
+    wall = _wall(grid, x, y, half_width, half_depth)
+    back = _laminae(grid, x, y, half_depth, radius_mm)
+    return Landmarks(x, y, half_width, half_depth, *wall, *back, found_by)
 
 
 def is_body(local_mm: NDArray[np.float64], marks: Landmarks) -> NDArray[np.bool_]:
@@ -84,26 +136,89 @@ def is_body(local_mm: NDArray[np.float64], marks: Landmarks) -> NDArray[np.bool_
     return before_wall | bulge
 
 
-def arch_parts(local_mm: NDArray[np.float64], marks: Landmarks, half_width_mm: float) -> NDArray[np.uint8]:
-    """`SubRegion` of points (n, 3) behind the posterior wall."""
+def is_beside_body(local_mm: NDArray[np.float64], marks: Landmarks, region: Region) -> NDArray[np.bool_]:
+    """Points that lie before the wall without being body: roots of processes and crumbs of ribs beside its back half.
+
+    The back half of a body is no wider than its front half; in L5 the transverse processes start there. A cervical
+    transverse process reaches further forward, but a cervical body is a little narrower than its canal
+    (panjabi1991cervical: C3 to C7 16 to 23 mm against 23 to 26 mm).
+    """
+    aside, y = np.abs(local_mm[:, 0] - marks.canal_x_mm), local_mm[:, 1]
+    if region is Region.CERVICAL:
+        return aside > marks.canal_half_width_mm
+    before = y <= marks.wall_at(local_mm[:, 2])
+    if not before.any():
+        return before
+    front = before & (y <= np.median(y[before]))
+    return before & ~front & (aside > np.percentile(aside[front], 98) + FLARE_MM)
+
+
+def arch_parts(local_mm: NDArray[np.float64], marks: Landmarks, height_mm: float) -> NDArray[np.uint8]:
+    """`SubRegion` of points (n, 3) behind the posterior wall; later rules overrule earlier ones.
+
+    The borders are straight lines in lengths of this vertebra itself: the canal's half width and half depth and the
+    body's height. Their places are an own choice, set on one lumbar vertebra with known parts and looked at on
+    thoracic ones.
+    """
     x, y, z = local_mm.T
     side = x - marks.canal_x_mm
-    aside = np.abs(side)
-    behind = y - marks.canal_y_mm
-    left = side >= 0
+    aside, behind, left = np.abs(side), y - marks.canal_y_mm, side >= 0
+    width, depth = marks.canal_half_width_mm, marks.canal_half_depth_mm
     parts = np.where(left, SubRegion.LAMINA_LEFT, SubRegion.LAMINA_RIGHT).astype(np.uint8)
 
     def put(where: NDArray[np.bool_], if_left: SubRegion, if_right: SubRegion) -> None:
         parts[where & left] = if_left
         parts[where & ~left] = if_right
 
-    width, depth = marks.canal_half_width_mm, marks.canal_half_depth_mm
-    put((aside > 0.5 * width) & (z > 8.0), SubRegion.FACET_LEFT, SubRegion.FACET_RIGHT)
-    put((aside > 0.3 * width) & (z < -10.0), SubRegion.FACET_LEFT, SubRegion.FACET_RIGHT)
+    superior = (aside > 0.5 * width) & (z + 0.55 * behind > 0.42 * height_mm)
+    inferior = (aside > 0.2 * width) & (z - 0.5 * aside < -0.45 * height_mm)
+    put(superior | inferior, SubRegion.FACET_LEFT, SubRegion.FACET_RIGHT)
     put((behind < 0) & (aside > 0.6 * width), SubRegion.PEDICLE_LEFT, SubRegion.PEDICLE_RIGHT)
-    put(aside > 1.15 * half_width_mm, SubRegion.TRANSVERSE_LEFT, SubRegion.TRANSVERSE_RIGHT)
-    parts[(behind > depth + 6.0) & (aside < 8.0)] = SubRegion.SPINOUS
+    put((aside > width + PEDICLE_WIDTH_MM) & (z > -height_mm), SubRegion.TRANSVERSE_LEFT, SubRegion.TRANSVERSE_RIGHT)
+    low, high = LAMINA_SPAN
+    lamina = marks.back_at(np.clip(z, low * height_mm, high * height_mm))
+    parts[(y > lamina + LAMINA_SHARE * depth) & (aside < 0.6 * width)] = SubRegion.SPINOUS
     return parts
+
+
+def given_body(codes: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Voxels of a vertebra's mask that given TPTBox codes call body; unlabelled ones go with the nearest label."""
+    return np.isin(_completed(codes, mask), TPTBOX_BODY) & mask
+
+
+def given_parts(codes: NDArray, mask: NDArray[np.bool_], own: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`SubRegion` labels from given TPTBox codes; the arch (41) is split as `own` labels say.
+
+    What `own` does not call pedicle is lamina of its side there: a given arch has no processes in it.
+    """
+    full = _completed(codes, mask)
+    parts = np.zeros(own.shape, np.uint8)
+    for code, part in TPTBOX_PARTS.items():
+        parts[full == code] = part
+    arch = full == TPTBOX_ARCH
+    parts[arch] = own[arch]
+    parts[np.isin(full, TPTBOX_BODY)] = SubRegion.BODY
+    parts[~mask] = 0
+    return parts
+
+
+def arch_core(local_mm: NDArray[np.float64], marks: Landmarks) -> NDArray[np.uint8]:
+    """Pedicles and laminae of points (n, 3) that are known to be neither body nor process."""
+    side, behind = local_mm[:, 0] - marks.canal_x_mm, local_mm[:, 1] - marks.canal_y_mm
+    pedicle = behind < 0
+    return np.where(
+        side >= 0,
+        np.where(pedicle, SubRegion.PEDICLE_LEFT, SubRegion.LAMINA_LEFT),
+        np.where(pedicle, SubRegion.PEDICLE_RIGHT, SubRegion.LAMINA_RIGHT),
+    ).astype(np.uint8)
+
+
+def _completed(codes: NDArray, mask: NDArray[np.bool_]) -> NDArray:
+    known = (codes >= TPTBOX_ARCH) & (codes <= max(TPTBOX_BODY)) & mask
+    if not known.any() or known[mask].all():
+        return np.where(known, codes, 0)
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return np.where(mask, codes[tuple(nearest)], 0)
 
 
 def _grid(mask: Volume, frame: Frame) -> _Grid | None:
@@ -169,13 +284,36 @@ def _wall(grid: _Grid, x: float, y: float, half_width: float, half_depth: float)
     columns = np.abs(grid.x - x) <= 0.5 * half_width
     before = (grid.y < y) & (grid.y > front - WALL_REACH_MM)
     if columns.any() and before.any():
-        solid = grid.filled[np.ix_(columns, before)] >= 0.5
-        last = solid.shape[1] - 1 - np.argmax(solid[:, ::-1], axis=1)
-        edge = np.where(solid.any(axis=1), grid.y[before][last] + STEP_MM / 2, np.nan)
+        edge = _last_surface(grid.filled[np.ix_(columns, before)], grid.y[before], 0.5)
         seen = np.isfinite(edge).mean(axis=0) > 0.5
         if seen.sum() >= 5:
             return _line(grid.z[seen], np.nanmedian(edge[:, seen], axis=0))
     return float(front), 0.0
+
+
+def _laminae(grid: _Grid, x: float, y: float, half_depth: float, radius_mm: float) -> tuple[float, float]:
+    """Front of the laminae at z = 0 and its slope: the first bone behind the canal, near the midline."""
+    columns = np.abs(grid.x - x) <= 4.0
+    behind = (grid.y > y) & (grid.y < y + 2.5 * half_depth)
+    # The inscribed radius stands for the body's height, which is not known yet.
+    rows = (grid.z > LAMINA_SPAN[0] * 1.5 * radius_mm) & (grid.z < LAMINA_SPAN[1] * 1.5 * radius_mm)
+    if columns.any() and behind.any() and rows.any():
+        ahead = grid.filled[np.ix_(columns, behind, rows)][:, ::-1]
+        edge = -_last_surface(ahead, -grid.y[behind][::-1], RING_LEVEL)
+        seen = np.isfinite(edge).mean(axis=0) > 0.5
+        if seen.sum() >= 5:
+            return _line(grid.z[rows][seen], np.nanmedian(edge[:, seen], axis=0))
+    return float(y + half_depth), 0.0
+
+
+def _last_surface(filled: NDArray, y: Vector, level: float) -> NDArray[np.float64]:
+    """Where along axis 1 each column's filling falls through a level for the last time; nan where it never does."""
+    solid = filled[:, :-1] >= level
+    last = solid.shape[1] - 1 - np.argmax(solid[:, ::-1], axis=1)
+    here, there = (np.take_along_axis(filled, k[:, None], axis=1)[:, 0] for k in (last, last + 1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = np.where(here > there, np.clip((here - level) / (here - there), 0.0, 1.0), 0.5)
+    return np.where(solid.any(axis=1), y[last] + part * STEP_MM, np.nan)
 
 
 def _line(z: Vector, y: Vector) -> tuple[float, float]:
