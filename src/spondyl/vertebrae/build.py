@@ -22,13 +22,12 @@ from spondyl.values.vertebra import Frame, Geometry, Vertebra
 from spondyl.vertebrae.alignment import align, ends
 from spondyl.vertebrae.expected import expected_height
 from spondyl.vertebrae.frame import Course, Seed, axis_from_endplates, body_seed, courses, frame_from
+from spondyl.vertebrae.landmarks import Landmarks, find_landmarks
 from spondyl.vertebrae.shape import BodyShape, BodySurface, body_surface, measure_shape
 from spondyl.vertebrae.subregions import (
     TPTBOX_BODY,
-    Landmarks,
     arch_core,
     arch_parts,
-    find_landmarks,
     given_body,
     given_parts,
     is_beside_body,
