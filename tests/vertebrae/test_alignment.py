@@ -16,6 +16,7 @@ from spondyl.vertebrae.frame import Seed, courses
 
 ROW = (Level.T12, Level.L1, Level.L2, Level.L3)
 PITCH_MM = 32.0
+UPRIGHT, OBLIQUE = Rotation.identity(), Rotation.from_euler("xy", [20, 10], degrees=True)
 
 
 def curved(kyphosis_deg: float, scoliosis_deg: float) -> dict[Level, Bone]:
@@ -55,8 +56,10 @@ def test_the_sign_of_kyphosis_is_that_of_a_bent_back():
     assert build_vertebrae(levels, ct)[0][Level.L2].geometry.sagittal_angle_to_above_deg == pytest.approx(12, abs=2)
 
 
-@pytest.mark.parametrize(("shift_x", "shift_y"), [(0.0, 5.0), (0.0, -5.0), (4.0, 0.0), (-4.0, 3.0)])
-@pytest.mark.parametrize("turn", [Rotation.identity(), Rotation.from_euler("xy", [20, 10], degrees=True)])
+@pytest.mark.parametrize(
+    ("shift_x", "shift_y", "turn"),
+    [(0.0, 5.0, UPRIGHT), (0.0, -5.0, OBLIQUE), (4.0, 0.0, OBLIQUE), (-4.0, 3.0, UPRIGHT)],
+)
 def test_a_step_is_found_and_belongs_to_the_level_below_it(shift_x, shift_y, turn):
     """From L1 upward all bones are shifted against L2 and L3: only L2 stands under a step."""
     row = {level: Bone(centre=(shift_x, shift_y, 0.0) if level.order <= Level.L1.order else (0, 0, 0)) for level in ROW}

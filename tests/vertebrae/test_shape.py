@@ -121,7 +121,7 @@ def test_one_neighbour_is_not_enough():
 
 def test_heights_do_not_depend_on_where_the_grid_lies():
     found = []
-    for shift in (0.0, 0.37, 0.81):
+    for shift in (0.0, 0.43):
         levels, ct, _ = voxelise(stack(dict.fromkeys(ROW, Bone(wedge_deg=8)), whole=OBLIQUE), margin=52.0 + shift)
         found.append(build_vertebrae(levels, ct)[0][Level.L1].geometry.anterior_height_mm)
     assert np.ptp(found) < 0.5

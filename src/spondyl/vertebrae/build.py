@@ -238,6 +238,9 @@ def _parts(
     else:
         arch = arch_parts(local, marks, shape.arch_scale_mm)
         beside = is_beside_body(local, marks, task.level.region)
+        if task.level.region is Region.CERVICAL:
+            ahead = beside & is_body(local, marks)
+            arch[ahead] = np.where(local[ahead, 0] > 0, SubRegion.TRANSVERSE_LEFT, SubRegion.TRANSVERSE_RIGHT)
         arch[is_body(local, marks) & ~beside] = 0  # crumbs before the wall that are no piece of the body
         labels[task.mask.array] = arch
         labels[body.array] = SubRegion.BODY
