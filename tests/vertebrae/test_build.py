@@ -89,6 +89,16 @@ def test_a_cut_arch_is_named_and_the_body_still_built():
     assert whole[Level.L1].cut_parts == ()
 
 
+def test_a_vertebra_cut_through_its_laminae_is_refused():
+    levels, ct, _ = voxelise(stack(dict.fromkeys(ROW, Bone())), margin=62.0)
+    # The body's half depth, most of the canal's depth: the scan ends where the laminae close the canal.
+    stop = int(ct.to_index((0, 15 + 2 * 8 + 3, 0))[1])
+    cut = [v.crop((0, 0, 0), (ct.shape[0], stop, ct.shape[2])) for v in (levels.labels, ct)]
+    built, reasons = build_vertebrae(LevelMap(cut[0], "verse"), cut[1])
+    assert Level.L1 not in built
+    assert "through its arch by the back edge" in reasons[Level.L1]
+
+
 def test_levels_without_a_body_are_refused_and_only_those_asked_for_come_back():
     levels, ct, _ = voxelise(stack(dict.fromkeys((Level.L4, Level.L5, Level.S1), Bone())))
     built, reasons = build_vertebrae(levels, ct)
@@ -154,6 +164,7 @@ def test_demo_case():
     assert "lower edge" in reasons[Level.L3]
     assert Level.C5 in reasons
     assert Level.C6 in reasons
+    assert "through its arch" in reasons[Level.C7]
     assert built[Level.L2].cut_parts
     assert SubRegion.BODY not in built[Level.L2].cut_parts
     for level in whole:

@@ -27,7 +27,7 @@ from spondyl.values.quality import LevelQuality, QualityReport
 from spondyl.values.score import ClassificationResult, UrgencyResult
 from spondyl.values.vertebra import Vertebra
 from spondyl.vertebrae.build import CITATIONS as vertebrae_citations
-from spondyl.vertebrae.build import build_vertebrae
+from spondyl.vertebrae.build import GIVEN_CITATIONS, assemble, build_one, plan
 
 CT_MARGIN_MM = 10.0
 """Own choice: CT kept around a vertebra for the steps that look just outside it."""
@@ -44,17 +44,8 @@ def assess(request: Request, progress: Progress = silent) -> CaseResult:
             quality = check_levels(inputs.scan, inputs.level_map)
             progress("checking", 1, 1)
         with clock.stage("vertebrae"):
-            progress("vertebrae", 0, 1)
-            vertebrae, unbuilt = build_vertebrae(
-                inputs.level_map,
-                inputs.scan.volume,
-                subregions=inputs.subregions,
-                cord=inputs.cord,
-                only=[entry.level for entry in quality.levels if entry.assessed],
-            )
-            quality = _with_unbuilt(quality, unbuilt)
-            quality = _with_cut_parts(quality, vertebrae)
-            progress("vertebrae", 1, 1)
+            vertebrae, unbuilt = _build_all(inputs, quality, team, progress)
+            quality = _with_cut_parts(_with_unbuilt(quality, unbuilt), vertebrae)
         with clock.stage("measuring"):
             outcomes = _examine_all(inputs, request, quality, vertebrae, team, progress)
         with clock.stage("scoring"):
@@ -78,6 +69,18 @@ def assess(request: Request, progress: Progress = silent) -> CaseResult:
         provenance={"versions": versions(), "parameters": request.parameters()},
         stage_seconds=clock.seconds,
     )
+
+
+def _build_all(
+    inputs: Inputs, quality: QualityReport, team: Workers, progress: Progress
+) -> tuple[dict[Level, Vertebra], dict[Level, str]]:
+    """Vertebrae that passed the gate, and why the rest of these can't be built. All labels show the spine's course."""
+    tasks, unplanned = plan(inputs.level_map, subregions=inputs.subregions, cord=inputs.cord)
+    passed = [entry.level for entry in quality.levels if entry.assessed]
+    levels = [level for level in passed if level in tasks]
+    results = team.map(build_one, [tasks[level] for level in levels], progress, "vertebrae")
+    vertebrae, unbuilt = assemble(dict(zip(levels, results, strict=True)))
+    return vertebrae, {level: {**unplanned, **unbuilt}[level] for level in passed if level not in vertebrae}
 
 
 def _with_unbuilt(quality: QualityReport, unbuilt: Mapping[Level, str]) -> QualityReport:
@@ -194,6 +197,8 @@ def _citations(
 ) -> tuple[str, ...]:
     """Keys of every method whose numbers or words stand in this case."""
     keys = set(inputs.calibration.citations)
+    if inputs.subregions is not None:
+        keys.update(GIVEN_CITATIONS)
     if any(result.vertebra for result in results):
         keys.update(vertebrae_citations, canal_citations, lesions_citations)
     for result in results:

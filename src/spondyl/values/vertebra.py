@@ -39,18 +39,21 @@ class Geometry:
     width_mm: float | None
     depth_mm: float | None
     predicted_height_mm: float | None
-    """What the neighbours lead one to expect of the tallest of the three heights, were it intact."""
+    """What the neighbours lead one to expect of the height that lost most, were it intact."""
     height_loss: float | None
-    """1 - lowest of the three heights over what the neighbours predict; 0.3 is 30 %. A uniform crush shows."""
+    """Of front, middle and back the one that lost most: 1 - height over what the neighbours predict for that place,
+    within 0 and 1; 0.3 is 30 %. A uniform crush shows, and a normal wedge or hollow does not."""
     height_loss_interval: tuple[float, float] | None
     wedge_deg: float | None
     """Angle between this body's endplates in its sagittal plane, positive when the front is lower."""
     sagittal_angle_to_above_deg: float | None
     """Kyphosis positive, between this body's axis and that of the level above."""
     coronal_angle_to_above_deg: float | None
+    """Lean of the level above to the patient's left positive."""
     translation_ap_mm: float | None
     """Offset of the level above on this one along this one's y, backward positive, beyond the spine's own curve."""
     translation_lr_mm: float | None
+    """The same to the side; the patient's left positive."""
     notes: tuple[str, ...] = ()
 
 

@@ -34,15 +34,21 @@ from spondyl.vertebrae.subregions import (
     is_body,
 )
 
-CITATIONS: tuple[str, ...] = ()
-"""Geometry of our own; no published method or norm enters it."""
-
 CITATIONS = ("panjabi1991", "panjabi1991cervical", "panjabi1992", "genant1993", "raya1990")
-"""What heights, height loss and blocks rest on; given sub-regions add "moeller2024"."""
+"""What heights, height loss and blocks rest on."""
+GIVEN_CITATIONS = ("moeller2024",)
+"""What sub-regions that were given rest on."""
 MARGIN_MM = 3.0
 """Own choice: around each crop, so that surfaces and borders are seen whole."""
 CUT_AREA_MM2 = 25.0
 """Own choice: a body with more than this on the scan's outermost slice is cut off; less is a spur or a crumb."""
+RING = (
+    {SubRegion.PEDICLE_LEFT},
+    {SubRegion.PEDICLE_RIGHT},
+    {SubRegion.LAMINA_LEFT, SubRegion.LAMINA_RIGHT},
+)
+"""Own choice: a vertebra is cut through when the scan ends in either pedicle or in both laminae: then its canal and
+what is behind it are not seen. One that has lost the tips of its arch only is still a vertebra to measure."""
 SMALLEST_BODY_MM3 = 800.0
 """Own choice: below half of the smallest normal body (C3, about 2300 mm3) there is nothing to measure."""
 PASSES = 3
@@ -142,13 +148,16 @@ def build_one(task: LevelTask) -> Built | str:
     surface = body_surface(body, frame)
     shape = measure_shape(surface)
     parts = _parts(task, points, frame, marks, body, shape)
+    cut_parts = _cut_parts(parts, task.at_border)
+    if any(ring <= set(cut_parts) for ring in RING):
+        return f"it is cut off through its arch by the {_cut_edge(task.mask, task.at_border)} edge of the scan"
     vertebra = Vertebra(
         level=task.level,
         frame=frame,
         parts=parts,
         geometry=_own_geometry(shape),
         subregion_source="given" if _is_given(task) else "shape",
-        cut_parts=_cut_parts(parts, task.at_border),
+        cut_parts=cut_parts,
     )
     return Built(vertebra, marks, surface, shape)
 
