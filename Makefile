@@ -29,7 +29,7 @@ demo-data: $(VENV)/.spondyl  ## fetch the real scans for demo and tests (44 MB)
 	@$(BIN)/python scripts/demo_data.py build
 
 test: $(VENV)/.dev demo-data  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.dev  ## style
 	$(BIN)/ruff check .
