@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+UTF8 = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+"""Environment for commands whose output a test reads, whatever the locale of the machine."""
 
 
 def shared_data(name: str) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from data import ROOT, demo_case, tptbox_case
+from data import ROOT, UTF8, demo_case, tptbox_case
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -43,7 +43,7 @@ def test_command(command: str, tmp_path: Path):
         ct, mask, _ = tptbox_case()
         places = {"CT": str(ct), "MASK": str(mask), "DIR": str(tmp_path / "out")}
         words = [str(Path(sys.executable).with_name("spondyl")), *(places.get(word, word) for word in words[1:])]
-    run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+    run = subprocess.run(words, cwd=ROOT, capture_output=True, encoding="utf-8", env=UTF8, timeout=900, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     if "--out" in words or words[:2] == ["make", "demo"]:
         assert (tmp_path / "out" / "report.html").is_file()
@@ -53,7 +53,9 @@ def test_command(command: str, tmp_path: Path):
 def test_code(code: str):
     ct, mask, _ = tptbox_case()
     code = code.replace("CT.nii.gz", str(ct)).replace("MASK.nii.gz", str(mask))
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", env=UTF8, timeout=300, check=False
+    )
     assert run.returncode == 0, run.stderr
     assert re.search(r"L3: \d+ N", run.stdout)
 

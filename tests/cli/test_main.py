@@ -11,12 +11,15 @@ import jsonschema
 import pytest
 
 import spondyl
+from data import UTF8, tptbox_case
 
 SPONDYL = Path(sys.executable).with_name("spondyl")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([SPONDYL, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [SPONDYL, *arguments], capture_output=True, encoding="utf-8", env=UTF8, timeout=60, check=False
+    )
 
 
 def test_help_says_what_it_is_not():
@@ -50,3 +53,14 @@ def test_a_missing_argument_is_told():
     answer = run("assess", "ct.nii.gz")
     assert answer.returncode == 2
     assert "--out" in answer.stderr
+
+
+def test_a_terminal_without_dashes_loses_no_result(tmp_path: Path):
+    ct, labels, _ = tptbox_case()
+    out = tmp_path / "out"
+    words = [SPONDYL, "assess", ct, "--vertebrae", labels, "--out", out, "--workers", "1"]
+    answer = subprocess.run(
+        words, capture_output=True, env={**UTF8, "PYTHONIOENCODING": "ascii"}, timeout=300, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert (out / "report.html").is_file()

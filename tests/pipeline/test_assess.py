@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from data import demo_case, tptbox_case
+from data import UTF8, demo_case, tptbox_case
 
 SPONDYL = Path(sys.executable).with_name("spondyl")
 WHOLE = ["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T12", "L1", "L2"]
@@ -25,7 +25,13 @@ CUT = ["C5", "C6", "C7", "L3"]
 
 def spondyl(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [SPONDYL, *map(str, arguments)], capture_output=True, text=True, timeout=600, check=False, **options
+        [SPONDYL, *map(str, arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        env=UTF8,
+        timeout=600,
+        check=False,
+        **options,
     )  # type: ignore[call-overload]
 
 
@@ -40,7 +46,7 @@ def demo(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
 
 @pytest.fixture(scope="module")
 def assessment(demo) -> dict:
-    return json.loads((demo[0] / "assessment.json").read_text())
+    return json.loads((demo[0] / "assessment.json").read_text(encoding="utf-8"))
 
 
 def level(assessment: dict, name: str) -> dict:
@@ -129,7 +135,7 @@ class Links(html.parser.HTMLParser):
 
 
 def test_the_page_is_one_file_that_names_every_level(demo):
-    page = (demo[0] / "report.html").read_text()
+    page = (demo[0] / "report.html").read_text(encoding="utf-8")
     links = Links()
     links.feed(page)
     assert links.outside == []
@@ -141,7 +147,7 @@ def test_the_page_is_one_file_that_names_every_level(demo):
 def test_nothing_of_paths_or_times_is_written(demo):
     ct, _ = demo_case()
     for file in ("assessment.json", "report.html"):
-        text = (demo[0] / file).read_text()
+        text = (demo[0] / file).read_text(encoding="utf-8")
         assert str(ct.parent) not in text
         assert ct.name not in text
         assert str(demo[0]) not in text
@@ -185,7 +191,7 @@ def test_given_parts_lesions_cord_and_history_are_used(tmp_path):
         *("--cord", tmp_path / "lesion.nii.gz", "--history", history, "--calibration", 0.8, -5, "--out", out),
     )
     assert run.returncode == 0, run.stderr
-    found = json.loads((out / "assessment.json").read_text())
+    found = json.loads((out / "assessment.json").read_text(encoding="utf-8"))
     entry = level(found, "L3")
     assert entry["parts_source"] == "given"
     assert [lesion["origin"] for lesion in entry["lesions"]] == ["given"]
@@ -254,7 +260,8 @@ def test_a_killed_run_leaves_no_result_and_no_process(tmp_path, how):
         [SPONDYL, "assess", ct, "--vertebrae", labels, "--out", out, "--workers", "2"],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        text=True,
+        encoding="utf-8",
+        env=UTF8,
         start_new_session=True,
     )
     assert run.stderr is not None
@@ -276,7 +283,7 @@ def _session_alive(session: int) -> bool:
     """Whether any process of the killed run's session is still there (zombies do not count)."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            state, _, _, its_session = stat.read_text().rpartition(")")[2].split()[:4]
+            state, _, _, its_session = stat.read_text(encoding="utf-8").rpartition(")")[2].split()[:4]
         except OSError:
             continue
         if int(its_session) == session and state != "Z":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -114,6 +115,9 @@ def schema(
 
 def main() -> None:
     """Entry point: an error on purpose is told in words with exit code 2, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no dash is no reason to lose a result
     try:
         app()
     except SpondylError as error:
