@@ -203,6 +203,24 @@ def test_given_parts_lesions_cord_and_history_are_used(tmp_path):
     assert "call" in run.stdout.lower()
 
 
+def test_a_scan_without_a_whole_vertebra_still_gets_its_report(tmp_path):
+    ct, labels, _ = tptbox_case()
+    mask = sitk.ReadImage(str(labels))
+    array = sitk.GetArrayFromImage(mask)
+    array[array == 22] = 0  # L3, the only one that is whole
+    without = sitk.GetImageFromArray(array)
+    without.CopyInformation(mask)
+    sitk.WriteImage(without, str(tmp_path / "labels.nii.gz"))
+    out = tmp_path / "out"
+    run = spondyl("assess", ct, "--vertebrae", tmp_path / "labels.nii.gz", "--scheme", "verse", "--out", out)
+    assert run.returncode == 0, run.stderr
+    found = json.loads((out / "assessment.json").read_text(encoding="utf-8"))
+    assert {entry["level"]: entry["status"] for entry in found["vertebrae"]} == dict.fromkeys(
+        ("L2", "L4"), "not_assessed"
+    )
+    assert found["classification"] is None
+
+
 def wrong_case(name: str, folder: Path) -> list[object]:
     """Arguments of a run that must fail, each for its own reason."""
     ct, labels, _ = tptbox_case()

@@ -25,7 +25,9 @@ class Request:
     """Tube voltage, when the file does not say."""
     voxel_mm: float = 1.0
     """Edge of the finite elements."""
-    workers: int = 0
+    workers: int = 1
+    """Processes to use; 0 is one a core. More than one asks of a script that its work stands under
+    `if __name__ == "__main__":`, as Python's own multiprocessing does."""
 
     def parameters(self) -> dict[str, Any]:
         """The choices that shape the numbers; no paths, and not the number of workers, which shapes none."""

@@ -13,10 +13,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import TypeVar
 
+from spondyl.core.errors import SpondylError
 from spondyl.core.progress import Progress
 
 Task = TypeVar("Task")
@@ -35,9 +37,15 @@ class Workers:
         """Results in the order of the tasks; `progress` hears of each."""
         results: list[Result] = []
         progress(stage, 0, len(tasks))
-        for result in self._pool.map(step, tasks) if self._pool else map(step, tasks):
-            results.append(result)
-            progress(stage, len(results), len(tasks))
+        try:
+            for result in self._pool.map(step, tasks) if self._pool else map(step, tasks):
+                results.append(result)
+                progress(stage, len(results), len(tasks))
+        except BrokenProcessPool as error:
+            raise SpondylError(
+                f"a worker process ended while {stage} (most often the memory did not suffice).",
+                "Close other programs or use --workers 1.",
+            ) from error
         return results
 
 
