@@ -32,7 +32,7 @@ test: $(VENV)/.dev demo-data  ## run the tests
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.dev  ## style
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.dev  ## static types

@@ -9,12 +9,12 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
-from dicom_factory import slice_datasets
 from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
+from dicom_factory import slice_datasets
 from spondyl.anatomy.levels import Level
 from spondyl.core.errors import MaskMismatch, UnreadableInput
 from spondyl.core.volume import Volume

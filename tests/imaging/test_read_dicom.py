@@ -10,7 +10,6 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from dicom_factory import AXIAL, ORIGIN_MM, SECRET, SHAPE, SPACING_MM, slice_datasets, write, write_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.uid import (
@@ -25,6 +24,7 @@ from scipy.spatial.transform import Rotation
 from truth import is_canonical, ramp_error_hu, read_nameless
 
 from data import shared_data
+from dicom_factory import AXIAL, ORIGIN_MM, SECRET, SHAPE, SPACING_MM, slice_datasets, write, write_series
 from spondyl.core.provenance import sha256_of
 from spondyl.imaging.read import list_series, read_ct
 

@@ -12,7 +12,6 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from dicom_factory import ramp_hu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from scipy.spatial.transform import Rotation
 from truth import LOWEST_HU, is_canonical, ramp_error_hu, refused
 
 from data import demo_case, tptbox_case
+from dicom_factory import ramp_hu
 from spondyl.core.errors import UnreadableInput, UnsuitableImage
 from spondyl.core.provenance import sha256_of
 from spondyl.imaging import nifti

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from dicom_factory import SHAPE, Edit, slice_datasets, write, write_series
 from pydicom.uid import HTJ2KLossless, RLELossless
 from truth import refused
 
+from dicom_factory import SHAPE, Edit, slice_datasets, write, write_series
 from spondyl.core.errors import UnreadableInput
 from spondyl.imaging.read import read_ct
 

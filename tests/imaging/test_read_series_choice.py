@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dicom_factory import slice_datasets, write, write_series
 from truth import read_nameless, refused
+
+from dicom_factory import slice_datasets, write, write_series
 
 AXIAL_1MM = {"shape": (36, 14, 18), "spacing_mm": (1.5, 2.0, 1.0), "SeriesNumber": 1}
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)

@@ -6,9 +6,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from dicom_factory import slice_datasets, write, write_series
 from truth import ramp_error_hu, read_nameless, refused
 
+from dicom_factory import slice_datasets, write, write_series
 from spondyl.core.errors import UnreadableInput
 from spondyl.core.provenance import sha256_of
 from spondyl.imaging import archive

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicom_factory import SECRET, ramp_hu
 
+from dicom_factory import SECRET, ramp_hu
 from spondyl.core.errors import InputError, UnsuitableImage
 from spondyl.core.volume import Volume
 from spondyl.imaging.read import read_ct
