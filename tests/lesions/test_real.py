@@ -71,7 +71,9 @@ def test_a_ball_of_14_mm_put_into_real_bone_is_found(level, hu, kind):
     own = collect_reference(ct, vertebrae[level])
     reference = fit_reference([*(s for lv, s in samples.items() if lv != level), own])
     lesion, *others = detect_in(ct, vertebrae[level], reference)
-    assert len(others) <= 1, "beside it, bone of this degenerative body may seem to depart the other way"
+    # A known fault: beside dense tumour, the rest of an already poor body may be called lytic with little confidence.
+    assert len(others) <= (1 if kind == "blastic" else 0)
+    assert all(other.kind == "lytic" and other.confidence < 0.6 for other in others)
     assert lesion.kind == kind
     assert np.linalg.norm(np.array(lesion.centroid_lps_mm) - centre) < 3.0
     assert lesion.volume_mm3 == pytest.approx(truth_mm3, rel=0.3)
