@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spondyl.anatomy.levels import Level
 from spondyl.core.volume import Volume
-from spondyl.values.canal import CanalMeasure
 from spondyl.values.vertebra import Frame
 
 Array = NDArray[np.float64]
@@ -116,18 +113,6 @@ def lumen_mask(tube: Tube, grid: Volume) -> Volume:
         within & (np.hypot(x, y) < limit) & ~(tube.bulged[plane] & (tube.bone.sample(lps, order=0, outside=0) > 0))
     )
     return Volume(inside, grid.affine, "mask")
-
-
-def canal_mask(measures: Mapping[Level, CanalMeasure], grid: Volume) -> Volume | None:
-    """All levels' lumens as one boolean mask on the CT's grid; None when no canal was seen."""
-    lumens = [measure.lumen for measure in measures.values() if measure.lumen is not None]
-    if not lumens:
-        return None
-    array = np.zeros(grid.shape, dtype=bool)
-    for lumen in lumens:
-        i, j, k = np.rint(grid.to_index(lumen.to_lps(np.zeros(3)))).astype(int)
-        array[i : i + lumen.shape[0], j : j + lumen.shape[1], k : k + lumen.shape[2]] |= lumen.array
-    return Volume(array, grid.affine, "mask")
 
 
 def _diameters_mm(radii: Array) -> tuple[float, float]:

@@ -24,7 +24,6 @@ from spondyl.pipeline.request import Request
 from spondyl.pipeline.workers import Workers, workers
 from spondyl.values.case import CaseResult, VertebraResult
 from spondyl.values.quality import LevelQuality, QualityReport
-from spondyl.values.score import ClassificationResult, UrgencyResult
 from spondyl.values.vertebra import Vertebra
 from spondyl.vertebrae.build import CITATIONS as vertebrae_citations
 from spondyl.vertebrae.build import GIVEN_CITATIONS, assemble, build_one, plan
@@ -51,20 +50,18 @@ def assess(request: Request, progress: Progress = silent) -> CaseResult:
         with clock.stage("scoring"):
             results = _results(inputs, quality, vertebrae, outcomes)
     lesions_present = any(result.lesions for result in results)
-    urgency = triage(inputs.history)
-    classification = classify(inputs.history, lesions_present)
     return CaseResult(
         scan=inputs.scan,
         level_map=inputs.level_map,
         quality=quality,
         calibration=inputs.calibration,
         vertebrae=results,
-        urgency=urgency,
-        classification=classification,
+        urgency=triage(inputs.history),
+        classification=classify(inputs.history, lesions_present),
         history_given=inputs.history is not None,
         lesions_given=inputs.lesions is not None,
         cord=inputs.cord,
-        citations=_citations(inputs, results, urgency, classification),
+        citations=_room_citations(inputs, results),
         inputs=inputs.described,
         provenance={"versions": versions(), "parameters": request.parameters()},
         stage_seconds=clock.seconds,
@@ -189,21 +186,11 @@ def _results(
     return tuple(results)
 
 
-def _citations(
-    inputs: Inputs,
-    results: tuple[VertebraResult, ...],
-    urgency: UrgencyResult | None,
-    classification: ClassificationResult | None,
-) -> tuple[str, ...]:
-    """Keys of every method whose numbers or words stand in this case."""
-    keys = set(inputs.calibration.citations)
+def _room_citations(inputs: Inputs, results: tuple[VertebraResult, ...]) -> tuple[str, ...]:
+    """Keys of the methods whose values carry none themselves: geometry, canal and lesions."""
+    keys: set[str] = set()
     if inputs.subregions is not None:
         keys.update(GIVEN_CITATIONS)
     if any(result.vertebra for result in results):
         keys.update(vertebrae_citations, canal_citations, lesions_citations)
-    for result in results:
-        for part in (result.strength, result.sins):
-            keys.update(part.citations if part else ())
-    for verdict in (urgency, classification):
-        keys.update(verdict.citations if verdict else ())
     return tuple(sorted(keys))

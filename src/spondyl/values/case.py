@@ -51,6 +51,7 @@ class CaseResult:
     cord: Volume | None
     """Mask on the CT's grid, when one was given."""
     citations: tuple[str, ...]
+    """Of the methods whose values carry no keys of their own; the report lists these and those."""
     inputs: dict[str, dict[str, Any]]
     """By role (ct, vertebrae, lesions, ...): sha256, kind, notes. No names, no paths."""
     provenance: dict[str, Any]

@@ -43,9 +43,9 @@ MARGIN_MM = 3.0
 CUT_AREA_MM2 = 25.0
 """Own choice: a body with more than this on the scan's outermost slice is cut off; less is a spur or a crumb."""
 RING = (
-    {SubRegion.PEDICLE_LEFT},
-    {SubRegion.PEDICLE_RIGHT},
-    {SubRegion.LAMINA_LEFT, SubRegion.LAMINA_RIGHT},
+    (SubRegion.PEDICLE_LEFT,),
+    (SubRegion.PEDICLE_RIGHT,),
+    (SubRegion.LAMINA_LEFT, SubRegion.LAMINA_RIGHT),
 )
 """Own choice: a vertebra is cut through when the scan ends in either pedicle or in both laminae: then its canal and
 what is behind it are not seen. One that has lost the tips of its arch only is still a vertebra to measure."""
@@ -148,16 +148,15 @@ def build_one(task: LevelTask) -> Built | str:
     surface = body_surface(body, frame)
     shape = measure_shape(surface)
     parts = _parts(task, points, frame, marks, body, shape)
-    cut_parts = _cut_parts(parts, task.at_border)
-    if any(ring <= set(cut_parts) for ring in RING):
-        return f"it is cut off through its arch by the {_cut_edge(task.mask, task.at_border)} edge of the scan"
+    if (edge := _edge_through_ring(parts, task.at_border)) is not None:
+        return f"it is cut off through its arch by the {edge} edge of the scan"
     vertebra = Vertebra(
         level=task.level,
         frame=frame,
         parts=parts,
         geometry=_own_geometry(shape),
         subregion_source="given" if _is_given(task) else "shape",
-        cut_parts=cut_parts,
+        cut_parts=_cut_parts(parts, task.at_border),
     )
     return Built(vertebra, marks, surface, shape)
 
@@ -328,6 +327,15 @@ def _cut_edge(body: Volume, at_border: tuple[bool, ...]) -> str | None:
     for name, axis, face in _faces(body.array, at_border):
         if face.sum() * body.voxel_volume_mm3 / body.spacing_mm[axis] > CUT_AREA_MM2:
             return name
+    return None
+
+
+def _edge_through_ring(parts: Volume, at_border: tuple[bool, ...]) -> str | None:
+    """The edge of the scan that cuts the ring of the canal; a touch too small to be a cut does not count."""
+    for stretch in RING:
+        edges = [_cut_edge(parts.like(parts.array == int(part), "mask"), at_border) for part in stretch]
+        if all(edges):
+            return edges[0]
     return None
 
 
