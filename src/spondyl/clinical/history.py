@@ -102,6 +102,14 @@ class Cancer(_Part):
     primary: PrimarySite = Field(default=None, description="Where did the cancer begin?")
 
 
+class Person(_Part):
+    """What the load on the spine depends on; no name, no age, no date."""
+
+    weight_kg: float | None = Field(default=None, ge=20, le=300, description="Body weight in kilograms")
+    height_cm: float | None = Field(default=None, ge=80, le=250, description="Body height in centimetres")
+    sex: Literal["female", "male", "unknown"] = Field(default="unknown", description="Sex")
+
+
 class LevelPain(_Part):
     present: Answer = Field(default="unknown", description="Does this vertebra hurt?")
     mechanical: Answer = Field(
@@ -165,6 +173,7 @@ class Imaging(_Part):
 class History(_Part):
     """The whole file; `History()` is the empty one."""
 
+    person: Person = Field(default_factory=Person, description="Body weight, height, sex")
     cancer: Cancer = Field(default_factory=Cancer, description="Cancer")
     pain: Pain = Field(default_factory=Pain, description="Back pain")
     neurology: Neurology = Field(default_factory=Neurology, description="Nerves and spinal cord")
@@ -229,7 +238,7 @@ def question(path: str) -> str:
     return fields[name].description or path
 
 
-PARTS: dict[str, type[_Part]] = {"cancer": Cancer, "pain": Pain, "neurology": Neurology, "imaging": Imaging}
+PARTS: dict[str, type[_Part]] = {"person": Person, "cancer": Cancer, "pain": Pain, "neurology": Neurology, "imaging": Imaging}
 _BY_LEVEL: dict[str, type[_Part]] = {"pain": LevelPain, "imaging": LevelImaging}
 
 
@@ -308,6 +317,9 @@ def _explain(detail: ErrorDetails) -> tuple[str, str]:
             return f"{where} is {_shown(detail['input'])}.", f"{close}Allowed: {', '.join(allowed)}."
         case "literal_error":
             return f"{where} is {_shown(detail['input'])}.", f"Allowed: {', '.join(_allowed(place))}."
+        case "greater_than_equal" | "less_than_equal" | "float_type" | "finite_number":
+            low, high = _bounds(place)
+            return f"{where} is {_shown(detail['input'])}.", f"Give a number from {low:g} to {high:g}, without quotes."
         case _:
             return f"{where} is {_shown(detail['input'])} and not a group of answers.", "Write it as a table."
 
@@ -331,6 +343,14 @@ def _model_at(place: list[str]) -> type[_Part]:
 
 def _allowed(place: list[str]) -> tuple[str, ...]:
     return get_args(_model_at(place[:-1]).model_fields[place[-1]].annotation)
+
+
+def _bounds(place: list[str]) -> tuple[float, float]:
+    """Smallest and largest number that may stand here."""
+    rules = _model_at(place[:-1]).model_fields[place[-1]].metadata
+    low = next(rule.ge for rule in rules if hasattr(rule, "ge"))
+    high = next(rule.le for rule in rules if hasattr(rule, "le"))
+    return float(low), float(high)
 
 
 def _paths() -> Iterator[str]:
