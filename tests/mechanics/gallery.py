@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mechanics.models import PUBLISHED_BOTTOM, PUBLISHED_TOP, cylinder, pressed, published_images
-from spondyl.mechanics.materials import CEMENT_MPA, LAWS, largest_piece, modulus_mpa
+from spondyl.mechanics.laws import LAWS
+from spondyl.mechanics.materials import CEMENT_MPA, largest_piece
 from spondyl.values.strength import SolveReport
 from spondyl.values.voxel_model import VoxelModel
 
@@ -36,7 +37,7 @@ def clinical_body(spacing_mm: Spacing) -> NDArray[np.float64]:
     noise = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal(shape), blur)
     density = CORE_MG_CC + CORE_SD_MG_CC * noise / noise.std()
     density += (SHELL_MG_CC - CORE_MG_CC) * ndimage.gaussian_filter(shell, blur, mode="nearest")
-    return np.where(radius <= 1, modulus_mpa(density, LAWS["kopperdahl2002"]), 0.0)
+    return np.where(radius <= 1, LAWS["kopperdahl2002"].modulus_mpa(density), 0.0)
 
 
 def clinical(step: float, flat: float = 1.0) -> VoxelModel:
@@ -60,7 +61,7 @@ def published(step: float, labels: tuple[int, ...]) -> VoxelModel:
     density, label = published_images()
     layers = slice(PUBLISHED_BOTTOM, PUBLISHED_TOP)
     density, label = density[:, :, layers], label[:, :, layers]
-    modulus = np.where(label >= 5, CEMENT_MPA, modulus_mpa(density, LAWS["kopperdahl2002"]))
+    modulus = np.where(label >= 5, CEMENT_MPA, LAWS["kopperdahl2002"].modulus_mpa(density))
     modulus[~np.isin(label, labels)] = 0
     if step > 1:
         even = [size + size % 2 for size in modulus.shape]

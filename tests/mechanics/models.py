@@ -7,7 +7,8 @@ import pytest
 from scipy import ndimage
 
 from data import shared_data
-from spondyl.mechanics.materials import CEMENT_MPA, LAWS, largest_piece, modulus_mpa
+from spondyl.mechanics.laws import LAWS
+from spondyl.mechanics.materials import CEMENT_MPA, largest_piece
 from spondyl.values.voxel_model import VoxelModel
 
 
@@ -74,7 +75,7 @@ def published_images():
 def published_vertebra():
     """The published model, with its floor of 1e-4 MPa, bone and cement as labelled, faces free to slide."""
     density, labels = published_images()
-    modulus = np.where(labels > 0, modulus_mpa(density, LAWS["kopperdahl2002"], softest_mpa=1e-4), 0.0)
+    modulus = np.where(labels > 0, LAWS["kopperdahl2002"].modulus_mpa(density, softest_mpa=1e-4), 0.0)
     modulus[labels >= 5] = CEMENT_MPA
     assert (modulus > 0).sum() == 67190
     modulus[~largest_piece(modulus > 0)] = 0  # 4 voxels that hang on by an edge

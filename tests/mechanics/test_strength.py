@@ -7,7 +7,8 @@ import pytest
 
 from spondyl.core.citations import cite
 from spondyl.core.errors import ModelError
-from spondyl.mechanics.materials import CEMENT_MPA, LAWS, modulus_mpa
+from spondyl.mechanics.laws import LAWS
+from spondyl.mechanics.materials import CEMENT_MPA
 from spondyl.mechanics.strength import FAILURE_STRAIN, axial_strength
 from spondyl.values.strength import SolveStatus
 
@@ -22,7 +23,7 @@ def test_uniform_block_is_three_springs_in_series():
     density, bone = block()
     result = axial_strength(density, bone, (1.0, 1.0, 1.0))
     law = LAWS["kopperdahl2002"]
-    springs = 12 * 10 / (14 / (law.coefficient_mpa * 0.150**law.exponent) + 6 / CEMENT_MPA)
+    springs = 12 * 10 / (14 / law.modulus_mpa(np.array(150.0)) + 6 / CEMENT_MPA)
     assert springs < result.stiffness_n_per_mm < 1.08 * springs
     assert result.height_mm == 14
     assert result.failure_load_n == pytest.approx(FAILURE_STRAIN * result.stiffness_n_per_mm * 14)
@@ -110,7 +111,7 @@ def test_impossible_spacing_is_refused(spacing):
 
 
 def test_unknown_law_and_negative_spread_are_refused():
-    with pytest.raises(ModelError, match="Known: kopperdahl2002"):
+    with pytest.raises(ModelError, match=r"Known: .*kopperdahl2002"):
         axial_strength(*block(), (1.0, 1.0, 1.0), law="guess")
     with pytest.raises(ModelError):
         axial_strength(*block(), (1.0, 1.0, 1.0), relative_density_sd=-0.1)
@@ -121,5 +122,5 @@ def test_coarse_voxels_are_noted():
 
 
 def test_the_law_gives_what_the_dossier_prints():
-    assert modulus_mpa(np.array([100.0]), LAWS["kopperdahl2002"])[0] == pytest.approx(266, abs=1)
-    assert modulus_mpa(np.array([-50.0, 0.0]), LAWS["kopperdahl2002"]).tolist() == [1.0, 1.0]
+    assert LAWS["kopperdahl2002"].modulus_mpa(np.array([100.0]))[0] == pytest.approx(266, abs=1)
+    assert LAWS["kopperdahl2002"].modulus_mpa(np.array([-50.0, 0.0])).tolist() == [1.0, 1.0]

@@ -1,8 +1,6 @@
-"""What a voxel of bone is made of: laws from density to modulus, and which voxels carry load at all."""
+"""Which voxels carry load at all, and the constants of bone and cement; laws from density are in `laws.py`."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import cc3d
 import numpy as np
@@ -14,9 +12,8 @@ POISSON_RATIO = 0.3
 """Bone and cement (bonelab_spinefe): isotropic, one value for both."""
 CEMENT_MPA = 2500.0
 """PMMA of the caps (bonelab_spinefe)."""
-SOFTEST_MPA = 1.0
-"""Modulus where the law gives less (marrow fat, soft tumour, density at or below zero). Own choice: within what is
-written of soft tumour (1 to 10 MPa), under 1/200 of osteoporotic bone, and it keeps the solve quick."""
+CEMENT_YIELD_MPA = 70.0
+"""PMMA of the caps, in compression and tension (bonelab_spinefe)."""
 SPANNING_SHARE = 0.8
 """A piece of bone carries load from cap to cap when it covers so much of the height. Own choice: endplates dip by less
 than a fifth of the height unless the piece is a fragment."""
@@ -24,43 +21,6 @@ DEBRIS_SHARE = 0.01
 """Pieces under this share of the bone are not looked at for the height; own choice."""
 NOTED_SHARE = 0.001
 """Less bone than this left out is a few stray voxels of the mask's surface and not worth a note. Own choice."""
-
-
-@dataclass(frozen=True)
-class DensityLaw:
-    """modulus [MPa] = coefficient * density [g/cc] ** exponent."""
-
-    name: str
-    coefficient_mpa: float
-    exponent: float
-    density: str
-    """Which density the law was fitted to."""
-    citation: str
-
-
-LAWS = {
-    "kopperdahl2002": DensityLaw(
-        name="Kopperdahl 2002, vertebral trabecular bone",
-        coefficient_mpa=2980.0,
-        exponent=1.05,
-        density="quantitative CT, K2HPO4 equivalent",
-        citation="kopperdahl2002",
-    ),
-}
-"""Laws for densities in mg/cc K2HPO4. A law for apparent or ash density needs a conversion first, and is not here."""
-
-
-def law_named(name: str) -> DensityLaw:
-    """The law of that name. Raises ModelError for one that is not known."""
-    if name not in LAWS:
-        raise ModelError(f"no density law is called '{name}'.", f"Known: {', '.join(sorted(LAWS))}.")
-    return LAWS[name]
-
-
-def modulus_mpa(density_mg_cc: NDArray, law: DensityLaw, *, softest_mpa: float = SOFTEST_MPA) -> NDArray[np.float64]:
-    """Young's modulus in MPa for densities in mg/cc, never below `softest_mpa`."""
-    density_g_cc = np.maximum(np.asarray(density_mg_cc, dtype=np.float64), 0) / 1000
-    return np.maximum(law.coefficient_mpa * density_g_cc**law.exponent, softest_mpa)
 
 
 def check_bone(density_mg_cc: NDArray, bone: NDArray[np.bool_]) -> None:

@@ -14,16 +14,14 @@ from numpy.typing import NDArray
 from spondyl.core.errors import ModelError
 from spondyl.mechanics.caps import CappedBlock, capped
 from spondyl.mechanics.energy import strain_energy_density
+from spondyl.mechanics.laws import Law, law_named
 from spondyl.mechanics.materials import (
     CEMENT_MPA,
     NOTED_SHARE,
     POISSON_RATIO,
-    DensityLaw,
     check_bone,
     largest_piece,
-    law_named,
     load_bearing,
-    modulus_mpa,
 )
 from spondyl.mechanics.solve import Solution, solve
 from spondyl.values.strength import Strength
@@ -74,7 +72,9 @@ def axial_strength(
     return Strength(
         stiffness_n_per_mm=stiffness,
         failure_load_n=failure,
-        failure_load_interval_n=_interval(stiffness * block.height_mm, relative_density_sd * chosen.exponent),
+        failure_load_interval_n=_interval(
+            stiffness * block.height_mm, relative_density_sd * chosen.modulus.pieces[0].exponent
+        ),
         method=_method(chosen, relative_density_sd),
         height_mm=block.height_mm,
         voxel_mm=spacing_mm,
@@ -82,7 +82,7 @@ def axial_strength(
         solve=solution.report,
         strain_energy_density_mpa=np.where(kept, _on_block(block, energy, bone.shape), 0).astype(np.float32),
         bone=kept,
-        citations=(chosen.citation, "bonelab_spinefe", "imai2015", "lottes2023"),
+        citations=(*chosen.citations, "bonelab_spinefe", "imai2015", "lottes2023"),
         notes=notes + more_notes + _spacing_notes(spacing_mm) + _solve_notes(solution),
     )
 
@@ -115,13 +115,11 @@ def _check_layers(block: CappedBlock, spacing_mm: tuple[float, float, float]) ->
         )
 
 
-def _modulus(
-    density_mg_cc: NDArray, block: CappedBlock, law: DensityLaw
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+def _modulus(density_mg_cc: NDArray, block: CappedBlock, law: Law) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """Moduli of bone and caps (x, y, z), of the one piece that joins both faces."""
     modulus = np.where(block.cement, CEMENT_MPA, 0.0)
     x, y, z = np.nonzero(block.bone)
-    modulus[x, y, z] = modulus_mpa(density_mg_cc[x, y, z - block.offset], law)
+    modulus[x, y, z] = law.modulus_mpa(density_mg_cc[x, y, z - block.offset])
     piece = largest_piece(modulus > 0)
     lost = 1 - (piece & block.bone).sum() / block.bone.sum()
     if not (piece[:, :, 0].any() and piece[:, :, -1].any()):
@@ -148,9 +146,9 @@ def _interval(stiffness_height_n: float, relative_modulus_sd: float) -> tuple[fl
     return max(0.0, middle * (1 - spread)), middle * (1 + spread)
 
 
-def _method(law: DensityLaw, relative_density_sd: float) -> str:
+def _method(law: Law, relative_density_sd: float) -> str:
     return (
-        f"Linear-elastic axial compression between cement caps, modulus by {law.name}, failure load 0.0068 K H; the "
+        f"Linear-elastic axial compression between cement caps, modulus by {law.title}, failure load 0.0068 K H; the "
         f"95 % interval holds the published scatter of non-linear strength over K H ({NONLINEAR_RATIO}, SD "
         f"{NONLINEAR_RATIO_SD}, 160 models) and a standard deviation of the density of {relative_density_sd:.0%}, and "
         f"not the law's or the model's own error."
