@@ -9,7 +9,7 @@ from spondyl.clinical import rules
 from spondyl.core import citations
 from spondyl.core.errors import RuleError
 
-NAMES = ("sins", "urgency", "classification")
+NAMES = ("sins", "urgency", "classification", "loads")
 GOOD = """
 [rule]
 name = "made"
