@@ -1,0 +1,562 @@
+"""Yielding bone: Drucker-Prager plasticity with linear softening, one state an element.
+
+The yield surface q + a I1 = k (q the von Mises stress, I1 the trace of the stress) is fitted to the uniaxial yield
+stresses: a = (sc - st) / (sc + st) and k = 2 sc st / (sc + st); equal ones give von Mises. Flow is associated, so that
+the tangent is symmetric, and the return to the surface is closed (de Souza Neto, Peric and Owen 2008, chapter 8): along
+the cone, or to its apex. The equivalent plastic strain is the one that an axial test in compression reads off.
+
+The state is taken at the element's centre and acts on the linear modes. The four hourglass modes of an element (the
+bending and warping of one voxel) are weakened by the same secant ratio as the stress deviator at the centre: left
+elastic, they overstiffen yielded zones.
+
+Everything is worked off run by run along the rows of the lattice, as in `operator`, and in units of Young's modulus.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spondyl.core.errors import ModelError
+from spondyl.mechanics.compiled import ALONE, Workers, kernel
+from spondyl.mechanics.element import Spacing, lame, modal_coefficients
+from spondyl.mechanics.grid import LANE, MAX_RUN, Lattice
+from spondyl.values.voxel_model import VoxelModel
+
+BAND_MM = 1.0
+"""Softening gathers in bands one voxel thick, whatever the voxel. So that a band always takes up the same energy per
+area, `Plasticity.softening_strain` is meant for voxels of this size and is used times BAND_MM / voxel size. Own choice:
+a band in vertebral bone is about one trabecular spacing (about 1 mm) thick or more."""
+NEVER = 1e30
+"""Stands for an infinite yield strain: kernels compiled with fast arithmetic must not see an infinity."""
+STEEPEST = 0.5
+"""Share of the shear stiffness 3 G that softening may take away, so that one element never snaps back. Own choice."""
+SOFTEST_HOURGLASS = 1e-3
+"""Least ratio by which hourglass modes are weakened: at zero they would swing freely. Own choice."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plasticity:
+    """When the voxels of a model yield and how they soften; only the isotropic material may yield."""
+
+    compression_mpa: NDArray[np.float64]
+    """(nx, ny, nz), yield stress in an axial test in compression; inf never yields; not read in voids."""
+    tension_mpa: NDArray[np.float64]
+    """(nx, ny, nz), in tension; inf where, and only where, `compression_mpa` is."""
+    residual_share: float = 1.0
+    """Share of the yield stress left after softening, 0 .. 1; 1 is perfectly plastic."""
+    softening_strain: float = np.inf
+    """Equivalent plastic strain over which the yield stress falls linearly to its residual, for voxels of `BAND_MM`."""
+
+
+def check_plasticity(model: VoxelModel, plasticity: Plasticity) -> None:
+    """Raise ModelError for yield stresses that don't fit the model."""
+    if model.material is not None:
+        raise ModelError(
+            "a yielding model with grained materials.", "Leave `material` out: only isotropic bone yields."
+        )
+    bone = model.modulus_mpa > 0
+    stresses = plasticity.compression_mpa, plasticity.tension_mpa
+    if any(np.shape(stress) != bone.shape for stress in stresses):
+        raise ModelError(
+            f"yield stresses of shape {np.shape(stresses[0])} and {np.shape(stresses[1])} for voxels {bone.shape}.",
+            "Give one of each a voxel.",
+        )
+    compression, tension = (stress[bone] for stress in stresses)
+    if not ((compression > 0).all() and (tension > 0).all()):
+        raise ModelError(
+            "some yield stresses are not positive.", "Give a positive one (inf: never) wherever there is a modulus."
+        )
+    if (np.isinf(compression) != np.isinf(tension)).any():
+        raise ModelError("some voxels yield in one direction only.", "Give both yield stresses, or inf for both.")
+    if not 0 <= plasticity.residual_share <= 1 or not plasticity.softening_strain > 0:
+        raise ModelError(
+            f"a residual share of {plasticity.residual_share} and a softening strain of {plasticity.softening_strain}.",
+            "The share must lie in 0 .. 1 and the strain must be positive.",
+        )
+
+
+# Rows of a run's buffer. 0 .. 11: sums and differences over y and z of the four node rows (x, y, z component).
+U = np.uint64
+ROW = U(MAX_RUN + 1 + LANE)
+LANE_U = U(LANE)
+STRAIN = U(12) * ROW  # xx, yy, zz, xy, yz, zx at the centre (tensor components); becomes the stress
+MODULUS = U(18) * ROW
+HOURGLASS = U(19) * ROW  # modulus of the hourglass modes
+DATA = U(20) * ROW  # 18 rows: what a kernel reads and writes for each element
+TO_RIGHT = U(38) * ROW  # 12 rows of modal forces on each element's right nodes
+TO_LEFT = U(50) * ROW
+BUFFER = int(U(62) * ROW)
+
+PLASTIC = DATA  # plastic strain, 6 rows, then its equivalent
+EQUIVALENT = U(26) * ROW
+YIELD = U(27) * ROW  # k / E
+PRESSURE = U(28) * ROW  # a
+TANGENT = U(29) * ROW  # direction of the deviator (6), its loss of stiffness, deviatoric and volumetric flow
+
+STATES = 7
+TANGENTS = 10
+
+
+@kernel
+def _gather(u: Any, buffer: Any, stride: Any, n00: Any, n10: Any, n01: Any, n11: Any, width: Any) -> None:
+    for component in range(3):
+        shift = U(component) * stride
+        out = U(4 * component) * ROW
+        row00 = u[shift + n00 : shift + n00 + width]
+        row10 = u[shift + n10 : shift + n10 + width]
+        row01 = u[shift + n01 : shift + n01 + width]
+        row11 = u[shift + n11 : shift + n11 + width]
+        for i in range(width):
+            low = row00[i] + row10[i]
+            low_y = row10[i] - row00[i]
+            high = row01[i] + row11[i]
+            high_y = row11[i] - row01[i]
+            buffer[out + i] = low + high
+            buffer[out + ROW + i] = low_y + high_y
+            buffer[out + U(2) * ROW + i] = high - low
+            buffer[out + U(3) * ROW + i] = high_y - low_y
+
+
+@kernel
+def _strains(buffer: Any, width: Any, c: Any) -> None:
+    """Tensor strain at the centre of every element of the row."""
+    x, y, z = c[15], c[16], c[17]
+    half = c[21]
+    for i in range(width):
+        j = i + U(1)
+        buffer[STRAIN + i] = x * (buffer[j] - buffer[i])
+        buffer[STRAIN + ROW + i] = y * (buffer[U(5) * ROW + j] + buffer[U(5) * ROW + i])
+        buffer[STRAIN + U(2) * ROW + i] = z * (buffer[U(10) * ROW + j] + buffer[U(10) * ROW + i])
+        xy = y * (buffer[ROW + j] + buffer[ROW + i]) + x * (buffer[U(4) * ROW + j] - buffer[U(4) * ROW + i])
+        yz = z * (buffer[U(6) * ROW + j] + buffer[U(6) * ROW + i])
+        yz += y * (buffer[U(9) * ROW + j] + buffer[U(9) * ROW + i])
+        zx = z * (buffer[U(2) * ROW + j] + buffer[U(2) * ROW + i]) + x * (
+            buffer[U(8) * ROW + j] - buffer[U(8) * ROW + i]
+        )
+        buffer[STRAIN + U(3) * ROW + i] = half * xy
+        buffer[STRAIN + U(4) * ROW + i] = half * yz
+        buffer[STRAIN + U(5) * ROW + i] = half * zx
+
+
+@kernel
+def _forces(buffer: Any, width: Any, c: Any) -> None:
+    """Modal forces of every element: of the stress at the centre, and of the hourglass modes."""
+    third = c[20]
+    xu, xv, xw, yu, yv, yw, zu, zv, zw = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8]
+    lam_xy, mu_xy, lam_xz, mu_xz, lam_yz, mu_yz = c[9], c[10], c[11], c[12], c[13], c[14]
+    vx, vy, vz = c[18] * c[15], c[18] * c[16], c[18] * c[17]
+    for i in range(width):
+        j = i + U(1)
+        e = buffer[HOURGLASS + i]
+        u3 = (buffer[ROW + j] - buffer[ROW + i]) * e
+        u5 = (buffer[U(2) * ROW + j] - buffer[U(2) * ROW + i]) * e
+        u6 = (buffer[U(3) * ROW + j] + buffer[U(3) * ROW + i]) * e
+        u7 = (buffer[U(3) * ROW + j] - buffer[U(3) * ROW + i]) * e
+        v3 = (buffer[U(5) * ROW + j] - buffer[U(5) * ROW + i]) * e
+        v5 = (buffer[U(6) * ROW + j] - buffer[U(6) * ROW + i]) * e
+        v6 = (buffer[U(7) * ROW + j] + buffer[U(7) * ROW + i]) * e
+        v7 = (buffer[U(7) * ROW + j] - buffer[U(7) * ROW + i]) * e
+        w3 = (buffer[U(9) * ROW + j] - buffer[U(9) * ROW + i]) * e
+        w5 = (buffer[U(10) * ROW + j] - buffer[U(10) * ROW + i]) * e
+        w6 = (buffer[U(11) * ROW + j] + buffer[U(11) * ROW + i]) * e
+        w7 = (buffer[U(11) * ROW + j] - buffer[U(11) * ROW + i]) * e
+        modulus = buffer[MODULUS + i]
+        xx = buffer[STRAIN + i] * modulus
+        yy = buffer[STRAIN + ROW + i] * modulus
+        zz = buffer[STRAIN + U(2) * ROW + i] * modulus
+        xy = buffer[STRAIN + U(3) * ROW + i] * modulus
+        yz = buffer[STRAIN + U(4) * ROW + i] * modulus
+        zx = buffer[STRAIN + U(5) * ROW + i] * modulus
+
+        fu1, fu2, fu4 = vx * xx, vy * xy, vz * zx
+        fv1, fv2, fv4 = vx * xy, vy * yy, vz * yz
+        fw1, fw2, fw4 = vx * zx, vy * yz, vz * zz
+        fu3 = third * ((xu + yu) * u3 + lam_xz * w6)
+        fu5 = third * ((xu + zu) * u5 + lam_xy * v6)
+        fu6 = third * ((yu + zu) * u6 + mu_xy * v5 + mu_xz * w3)
+        fu7 = third * third * (xu + yu + zu) * u7
+        fv3 = third * ((xv + yv) * v3 + lam_yz * w5)
+        fv5 = third * ((xv + zv) * v5 + mu_xy * u6 + mu_yz * w3)
+        fv6 = third * ((yv + zv) * v6 + lam_xy * u5)
+        fv7 = third * third * (xv + yv + zv) * v7
+        fw3 = third * ((xw + yw) * w3 + mu_xz * u6 + mu_yz * v5)
+        fw5 = third * ((xw + zw) * w5 + lam_yz * v3)
+        fw6 = third * ((yw + zw) * w6 + lam_xz * u3)
+        fw7 = third * third * (xw + yw + zw) * w7
+
+        buffer[TO_RIGHT + j] = fu1
+        buffer[TO_RIGHT + ROW + j] = fu2 + fu3
+        buffer[TO_RIGHT + U(2) * ROW + j] = fu4 + fu5
+        buffer[TO_RIGHT + U(3) * ROW + j] = fu6 + fu7
+        buffer[TO_RIGHT + U(4) * ROW + j] = fv1
+        buffer[TO_RIGHT + U(5) * ROW + j] = fv2 + fv3
+        buffer[TO_RIGHT + U(6) * ROW + j] = fv4 + fv5
+        buffer[TO_RIGHT + U(7) * ROW + j] = fv6 + fv7
+        buffer[TO_RIGHT + U(8) * ROW + j] = fw1
+        buffer[TO_RIGHT + U(9) * ROW + j] = fw2 + fw3
+        buffer[TO_RIGHT + U(10) * ROW + j] = fw4 + fw5
+        buffer[TO_RIGHT + U(11) * ROW + j] = fw6 + fw7
+        buffer[TO_LEFT + i] = -fu1
+        buffer[TO_LEFT + ROW + i] = fu2 - fu3
+        buffer[TO_LEFT + U(2) * ROW + i] = fu4 - fu5
+        buffer[TO_LEFT + U(3) * ROW + i] = fu6 - fu7
+        buffer[TO_LEFT + U(4) * ROW + i] = -fv1
+        buffer[TO_LEFT + U(5) * ROW + i] = fv2 - fv3
+        buffer[TO_LEFT + U(6) * ROW + i] = fv4 - fv5
+        buffer[TO_LEFT + U(7) * ROW + i] = fv6 - fv7
+        buffer[TO_LEFT + U(8) * ROW + i] = -fw1
+        buffer[TO_LEFT + U(9) * ROW + i] = fw2 - fw3
+        buffer[TO_LEFT + U(10) * ROW + i] = fw4 - fw5
+        buffer[TO_LEFT + U(11) * ROW + i] = fw6 - fw7
+
+
+@kernel
+def _scatter(y: Any, buffer: Any, stride: Any, n00: Any, n10: Any, n01: Any, n11: Any, width: Any) -> None:
+    for component in range(3):
+        out = U(4 * component) * ROW
+        right = TO_RIGHT + out
+        left = TO_LEFT + out
+        for i in range(width):
+            f = buffer[right + i] + buffer[left + i]
+            f_y = buffer[right + ROW + i] + buffer[left + ROW + i]
+            f_z = buffer[right + U(2) * ROW + i] + buffer[left + U(2) * ROW + i]
+            f_yz = buffer[right + U(3) * ROW + i] + buffer[left + U(3) * ROW + i]
+            buffer[out + i] = (f + f_yz) - (f_y + f_z)
+            buffer[out + ROW + i] = (f - f_yz) + (f_y - f_z)
+            buffer[out + U(2) * ROW + i] = (f - f_yz) - (f_y - f_z)
+            buffer[out + U(3) * ROW + i] = (f + f_yz) + (f_y + f_z)
+        for corner, node in enumerate((n00, n10, n01, n11)):
+            start = U(component) * stride + node
+            row = y[start : start + width]
+            source = out + U(corner) * ROW
+            for i in range(width):
+                row[i] += buffer[source + i]
+
+
+@kernel
+def _load(buffer: Any, row: Any, values: Any, first: Any, length: Any, width: Any) -> None:
+    """Elements' values into a row of the buffer, zero beyond the run's end."""
+    source = values[first : first + length]
+    for i in range(length):
+        buffer[row + i] = source[i]
+    for i in range(length, width):
+        buffer[row + i] = 0
+
+
+@kernel
+def _store(buffer: Any, row: Any, values: Any, first: Any, length: Any) -> None:
+    target = values[first : first + length]
+    for i in range(length):
+        target[i] = buffer[row + i]
+
+
+@kernel
+def _return(buffer: Any, width: Any, c: Any) -> None:
+    """Strains become stresses; the plastic strains become the new ones; the tangent is noted."""
+    lam, mu = c[22], c[23]
+    residual, softening, steepest_tangent = c[24], c[25], c[26]
+    bulk = lam + 2 * mu / 3
+    for i in range(width):
+        xx, yy, zz = buffer[STRAIN + i], buffer[STRAIN + ROW + i], buffer[STRAIN + U(2) * ROW + i]
+        xy, yz, zx = buffer[STRAIN + U(3) * ROW + i], buffer[STRAIN + U(4) * ROW + i], buffer[STRAIN + U(5) * ROW + i]
+        mean = (xx + yy + zz) / 3
+        whole = (xx - mean) ** 2 + (yy - mean) ** 2 + (zz - mean) ** 2 + 2 * (xy * xy + yz * yz + zx * zx)
+        # elastic strain if no more plastic strain came: its trace and its deviator
+        xx -= buffer[PLASTIC + i]
+        yy -= buffer[PLASTIC + ROW + i]
+        zz -= buffer[PLASTIC + U(2) * ROW + i]
+        xy -= buffer[PLASTIC + U(3) * ROW + i]
+        yz -= buffer[PLASTIC + U(4) * ROW + i]
+        zx -= buffer[PLASTIC + U(5) * ROW + i]
+        trace = xx + yy + zz
+        xx -= trace / 3
+        yy -= trace / 3
+        zz -= trace / 3
+        size = np.sqrt(xx * xx + yy * yy + zz * zz + 2 * (xy * xy + yz * yz + zx * zx)) + 1e-150
+        q = np.sqrt(6.0) * mu * size
+
+        k, a, before = buffer[YIELD + i], buffer[PRESSURE + i], buffer[EQUIVALENT + i]
+        slope = softening * k * (1 - a)
+        now = k * (1 - softening * before)
+        shear = 3 * mu
+        volume = 9 * bulk * a * a
+        pressure = 3 * bulk * a * trace
+        on_slope = (q + pressure - now) / (shear + volume - slope)
+        on_rest = (q + pressure - residual * k) / (shear + volume)
+        flow = min(on_slope, on_rest) if q + pressure > max(now, residual * k) else 0.0
+        apex = flow * shear > q
+        steep = volume - slope
+        on_slope_apex = (pressure - now) / steep if steep > 0.0 else 1e300
+        on_rest_apex = (pressure - residual * k) / (volume + 1e-300)
+        flow_apex = max(0.0, min(on_slope_apex, on_rest_apex))
+        softens = (on_slope_apex < on_rest_apex) if apex else (on_slope < on_rest)
+        flow = flow_apex if apex else flow
+        left = 0.0 if apex else 1 - flow * shear / q
+
+        swelling = a * flow
+        lost = 1 - left
+        buffer[PLASTIC + i] += lost * xx + swelling
+        buffer[PLASTIC + ROW + i] += lost * yy + swelling
+        buffer[PLASTIC + U(2) * ROW + i] += lost * zz + swelling
+        buffer[PLASTIC + U(3) * ROW + i] += lost * xy
+        buffer[PLASTIC + U(4) * ROW + i] += lost * yz
+        buffer[PLASTIC + U(5) * ROW + i] += lost * zx
+        buffer[EQUIVALENT + i] = before + (1 - a) * flow
+        p = bulk * (trace - 3 * swelling)
+        g = 2 * mu * left
+        buffer[STRAIN + i] = g * xx + p
+        buffer[STRAIN + ROW + i] = g * yy + p
+        buffer[STRAIN + U(2) * ROW + i] = g * zz + p
+        buffer[STRAIN + U(3) * ROW + i] = g * xy
+        buffer[STRAIN + U(4) * ROW + i] = g * yz
+        buffer[STRAIN + U(5) * ROW + i] = g * zx
+
+        secant = left * size / (np.sqrt(whole) + 1e-150)
+        secant = max(SOFTEST_HOURGLASS, min(secant, 1.0)) if buffer[EQUIVALENT + i] > 0.0 else 1.0
+        buffer[HOURGLASS + i] = secant * buffer[MODULUS + i]
+
+        yields = flow > 0.0
+        drop = min(slope, steepest_tangent * shear) if softens else 0.0
+        stiff = (volume if apex else shear + volume) - drop
+        part = 1 / np.sqrt(max(stiff, 1e-300)) if yields else 0.0
+        along = 0.0 if apex else 1 / size
+        buffer[TANGENT + i] = along * xx
+        buffer[TANGENT + ROW + i] = along * yy
+        buffer[TANGENT + U(2) * ROW + i] = along * zz
+        buffer[TANGENT + U(3) * ROW + i] = along * xy
+        buffer[TANGENT + U(4) * ROW + i] = along * yz
+        buffer[TANGENT + U(5) * ROW + i] = along * zx
+        buffer[TANGENT + U(6) * ROW + i] = lost * 2 * mu
+        buffer[TANGENT + U(7) * ROW + i] = np.sqrt(6.0) * mu * part * (0.0 if apex else 1.0)
+        buffer[TANGENT + U(8) * ROW + i] = 3 * bulk * a * part
+
+
+@kernel
+def _tangent_stress(buffer: Any, width: Any, c: Any) -> None:
+    """Changes of strain become changes of stress, by the tangent in the ten DATA rows."""
+    lam, mu, kept, half = c[22], c[23], c[27], c[21]
+    two_mu = mu + mu
+    third = c[20]
+    for i in range(width):
+        xx, yy, zz = buffer[STRAIN + i], buffer[STRAIN + ROW + i], buffer[STRAIN + U(2) * ROW + i]
+        xy, yz, zx = buffer[STRAIN + U(3) * ROW + i], buffer[STRAIN + U(4) * ROW + i], buffer[STRAIN + U(5) * ROW + i]
+        nxx, nyy, nzz = buffer[DATA + i], buffer[DATA + ROW + i], buffer[DATA + U(2) * ROW + i]
+        nxy, nyz, nzx = buffer[DATA + U(3) * ROW + i], buffer[DATA + U(4) * ROW + i], buffer[DATA + U(5) * ROW + i]
+        lost = kept * buffer[DATA + U(6) * ROW + i]
+        deviatoric = buffer[DATA + U(7) * ROW + i]
+        volumetric = buffer[DATA + U(8) * ROW + i]
+        trace = xx + yy + zz
+        along = nxx * xx + nyy * yy + nzz * zz + (nxy * xy + nyz * yz + nzx * zx) / half
+        flow = kept * (deviatoric * along + volumetric * trace)
+        g = two_mu - lost
+        on_normal = lost * along - deviatoric * flow
+        p = lam * trace + third * lost * trace - volumetric * flow
+        buffer[STRAIN + i] = g * xx + on_normal * nxx + p
+        buffer[STRAIN + ROW + i] = g * yy + on_normal * nyy + p
+        buffer[STRAIN + U(2) * ROW + i] = g * zz + on_normal * nzz + p
+        buffer[STRAIN + U(3) * ROW + i] = g * xy + on_normal * nxy
+        buffer[STRAIN + U(4) * ROW + i] = g * yz + on_normal * nyz
+        buffer[STRAIN + U(5) * ROW + i] = g * zx + on_normal * nzx
+        buffer[HOURGLASS + i] = buffer[DATA + U(9) * ROW + i] * buffer[MODULUS + i]
+
+
+@kernel
+def _clear(y: Any, stride: Any, blocks: Any, block: Any) -> None:
+    for component in range(3):
+        y[U(component) * stride + blocks[block, 2] : U(component) * stride + blocks[block, 3]] = 0
+
+
+@kernel
+def _internal(
+    begin: int,
+    step: int,
+    u: Any,
+    y: Any,
+    modulus: Any,
+    yields: Any,
+    pressure: Any,
+    before: Any,
+    after: Any,
+    tangent: Any,
+    stride: Any,
+    runs: Any,
+    blocks: Any,
+    constants: Any,
+) -> None:
+    buffer = np.zeros(BUFFER, u.dtype)
+    for block in range(begin, len(blocks), step):
+        _clear(y, stride, blocks, block)
+        for run in range(blocks[block, 0], blocks[block, 1]):
+            n00, n10, n01, n11 = runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 3]
+            first, length = runs[run, 4], runs[run, 5]
+            width = (length + LANE_U) // LANE_U * LANE_U
+            _load(buffer, MODULUS, modulus, first, length, width)
+            _load(buffer, YIELD, yields, first, length, width)
+            _load(buffer, PRESSURE, pressure, first, length, width)
+            for state in range(STATES):
+                _load(buffer, PLASTIC + U(state) * ROW, before[state], first, length, width)
+            _gather(u, buffer, stride, n00, n10, n01, n11, width)
+            _strains(buffer, width, constants)
+            _return(buffer, width, constants)
+            for state in range(STATES):
+                _store(buffer, PLASTIC + U(state) * ROW, after[state], first, length)
+            for entry in range(TANGENTS - 1):
+                _store(buffer, TANGENT + U(entry) * ROW, tangent[entry], first, length)
+            secant = tangent[TANGENTS - 1][first : first + length]
+            for i in range(length):
+                secant[i] = buffer[HOURGLASS + i] / buffer[MODULUS + i]
+            _forces(buffer, width, constants)
+            _scatter(y, buffer, stride, n00, n10, n01, n11, width)
+
+
+@kernel
+def _tangent(
+    begin: int,
+    step: int,
+    u: Any,
+    y: Any,
+    modulus: Any,
+    tangent: Any,
+    stride: Any,
+    runs: Any,
+    blocks: Any,
+    constants: Any,
+) -> None:
+    buffer = np.zeros(BUFFER, u.dtype)
+    for block in range(begin, len(blocks), step):
+        _clear(y, stride, blocks, block)
+        for run in range(blocks[block, 0], blocks[block, 1]):
+            n00, n10, n01, n11 = runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 3]
+            first, length = runs[run, 4], runs[run, 5]
+            width = (length + LANE_U) // LANE_U * LANE_U
+            _load(buffer, MODULUS, modulus, first, length, width)
+            for entry in range(TANGENTS):
+                _load(buffer, DATA + U(entry) * ROW, tangent[entry], first, length, width)
+            _gather(u, buffer, stride, n00, n10, n01, n11, width)
+            _strains(buffer, width, constants)
+            _tangent_stress(buffer, width, constants)
+            _forces(buffer, width, constants)
+            _scatter(y, buffer, stride, n00, n10, n01, n11, width)
+
+
+@dataclass(eq=False)
+class Body:
+    """A model that may yield. `after` and `tangent` are written by `internal_force`; a body belongs to one curve."""
+
+    grid: Lattice
+    modulus: NDArray[np.float64]
+    single_modulus: NDArray[np.float32]
+    yields: NDArray[np.float64]
+    """k / E of each element."""
+    pressure: NDArray[np.float64]
+    """a of each element."""
+    constants: NDArray[np.float64]
+    single_constants: NDArray[np.float32]
+    before: NDArray[np.float64]
+    """(7, elements) at the last accepted step: plastic strain xx, yy, zz, xy, yz, zx (tensor), and its equivalent."""
+    after: NDArray[np.float64]
+    """The same for the displacements last looked at."""
+    tangent: NDArray[np.float32]
+    """(10, elements); the last row is the secant ratio."""
+
+    def internal_force(self, u: NDArray[np.float64], out: NDArray[np.float64], team: Workers = ALONE) -> None:
+        """Nodal forces in N that displacements in mm need; sets `after` and `tangent`."""
+        team.run(
+            _internal,
+            u,
+            out,
+            self.modulus,
+            self.yields,
+            self.pressure,
+            self.before,
+            self.after,
+            self.tangent,
+            U(self.grid.stride),
+            self.grid.runs,
+            self.grid.blocks,
+            self.constants,
+            phases=2,
+        )
+
+    def apply_tangent(self, u: NDArray[np.float32], out: NDArray[np.float32], team: Workers = ALONE) -> None:
+        """Change of the nodal forces for a small change of the displacements last looked at, in single precision."""
+        grid, constants = self.grid, self.single_constants
+        stride = U(grid.stride)
+        modulus, tangent = self.single_modulus, self.tangent
+        team.run(_tangent, u, out, modulus, tangent, stride, grid.runs, grid.blocks, constants, phases=2)
+
+    def accept(self) -> None:
+        """The displacements last looked at become the accepted ones."""
+        self.before, self.after = self.after, self.before
+
+
+def body(grid: Lattice, model: VoxelModel, plasticity: Plasticity) -> Body:
+    """The elements of a checked model, unstrained."""
+    modulus = model.modulus_mpa.T[grid.active].astype(np.float64)
+    compression, tension = (
+        np.asarray(stress, dtype=np.float64).T[grid.active]
+        for stress in (plasticity.compression_mpa, plasticity.tension_mpa)
+    )
+    never = np.isinf(compression)
+    compression, tension = (np.where(never, NEVER, stress / modulus) for stress in (compression, tension))
+    total = compression + tension
+    constants = _constants(model.spacing_mm, model.poisson_ratio, plasticity)
+    yields = 2 * compression * (tension / total)
+    _check_softening(constants, yields[~never])
+    tangent = np.zeros((TANGENTS, len(modulus)), dtype=np.float32)
+    tangent[-1] = 1
+    return Body(
+        grid=grid,
+        modulus=modulus,
+        single_modulus=modulus.astype(np.float32),
+        yields=yields,
+        pressure=(compression - tension) / total,
+        constants=constants,
+        single_constants=constants.astype(np.float32),
+        before=np.zeros((STATES, len(modulus))),
+        after=np.zeros((STATES, len(modulus))),
+        tangent=tangent,
+    )
+
+
+TANGENT_KEPT = 0.99
+"""Share of the loss of stiffness by yielding that the linear solves see: all of it would leave perfectly plastic zones
+without any. Own choice; it bears on the number of iterations and not on their result."""
+
+
+def _constants(spacing_mm: Spacing, poisson_ratio: float, plasticity: Plasticity) -> NDArray[np.float64]:
+    """What the kernels need to know of the element and the material, in the order of their indices."""
+    lam, mu = lame(poisson_ratio)
+    volume = float(np.prod(spacing_mm))
+    strain = plasticity.softening_strain * BAND_MM / np.cbrt(volume)
+    steepest = 0.0
+    return np.array(
+        [
+            *modal_coefficients(spacing_mm, poisson_ratio),
+            *(1 / (4 * step) for step in spacing_mm),
+            volume,
+            0.0,
+            1 / 3,
+            0.5,
+            lam,
+            mu,
+            plasticity.residual_share,
+            (1 - plasticity.residual_share) / strain,
+            steepest,
+            TANGENT_KEPT,
+        ]
+    )
+
+
+def _check_softening(constants: NDArray[np.float64], yields: NDArray[np.float64]) -> None:
+    steepest = constants[25] * yields.max(initial=0.0)
+    allowed = STEEPEST * 3 * constants[23]
+    if steepest > allowed:
+        raise ModelError(
+            f"softening {steepest / allowed:.3g} times too steep for voxels of this size.",
+            "Give a larger softening strain or residual share, or smaller voxels.",
+        )
