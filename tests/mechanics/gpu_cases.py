@@ -1,0 +1,133 @@
+"""What the contract tests ask of every backend: a few models, solved. Run as a script it answers for the GPU's code,
+so that the tests can run that code under Numba's simulator, which must be chosen before Numba is loaded."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mechanics.models import model_of, porous, pressed
+from spondyl.core.errors import ModelError
+from spondyl.mechanics.compiled import ALONE
+from spondyl.mechanics.grid import lattice
+from spondyl.mechanics.multigrid import hierarchy, v_cycle
+from spondyl.mechanics.operator import operator
+from spondyl.mechanics.solve import solve, to_array, to_vector
+
+TIGHT = 1e-10
+
+
+def stretched():
+    """A bar pulled by forces whose sides are free: it may shift in x and turn about z."""
+    model = model_of(np.linspace(100.0, 200.0, 2 * 2 * 4).reshape(2, 2, 4), (1.0, 0.9, 1.2))
+    model.held[2, :, :, 0] = True
+    model.held[1, 1, 1, 0] = True
+    force = np.zeros(model.held.shape)
+    force[2, :, :, -1] = 1.0
+    return replace(model, force_n=force)
+
+
+def models():
+    """Solved tightly; tiny, as the simulator runs some thousand nodes a second and a solve visits each 40 times an
+    iteration."""
+    return {
+        "pressed": pressed(porous((4, 2, 4), 5, 100.0, 300.0, 0.1), (0.8, 1.0, 1.2), bonded=True),
+        "pulled": stretched(),
+    }
+
+
+def pushed_sideways():
+    model = models()["pulled"]
+    force = np.zeros(model.held.shape)
+    force[0, 1, 1, 1] = 1.0
+    return replace(model, force_n=force)
+
+
+def deep():
+    """Three levels with holes, odd sizes and held components: for one V-cycle, whose errors no iteration hides."""
+    return pressed(porous((7, 5, 6), 8), (0.7, 1.0, 1.6), bonded=True)
+
+
+def displacement(model):
+    """Any at all, nodal."""
+    return np.random.default_rng(1).standard_normal(model.held.shape)
+
+
+def set_up(model):
+    modulus = np.ascontiguousarray(model.modulus_mpa.T)
+    grid = lattice(modulus > 0)
+    levels = hierarchy(grid, modulus, model.spacing_mm, model.poisson_ratio, model.held.transpose(0, 3, 2, 1))
+    return grid, levels, operator(grid, modulus, model.spacing_mm, model.poisson_ratio)
+
+
+def right_side(model):
+    """Where a component is free, nodal."""
+    return np.where(model.held, 0, displacement(model)).astype(np.float32)
+
+
+class Cpu:
+    solve = staticmethod(solve)
+
+    @staticmethod
+    def applied(model):
+        grid, _, stiffness = set_up(model)
+        out = np.zeros(3 * grid.stride)
+        stiffness.apply(to_vector(grid, displacement(model)), out)
+        return to_array(grid, out)
+
+    @staticmethod
+    def cycled(model):
+        grid, levels, _ = set_up(model)
+        levels[0].scratch[0][:] = to_vector(grid, right_side(model))
+        return to_array(grid, v_cycle(levels, ALONE).astype(np.float64))
+
+
+class Gpu:
+    @staticmethod
+    def solve(model, **options):
+        from spondyl.mechanics.gpu.solve import solve_on_gpu
+
+        return solve_on_gpu(model, **options)
+
+    @staticmethod
+    def applied(model):
+        from spondyl.mechanics.gpu.boxes import boxed_operator
+        from spondyl.mechanics.gpu.cycle import on_device
+        from spondyl.mechanics.gpu.solve import _applied
+
+        stiffness = boxed_operator(set_up(model)[2])
+        return stiffness.box.nodal(_applied(on_device(stiffness), stiffness.box.vector(displacement(model))))
+
+    @staticmethod
+    def cycled(model):
+        from spondyl.mechanics.gpu import cycle
+        from spondyl.mechanics.gpu.boxes import boxed_levels
+
+        levels = boxed_levels(set_up(model)[1])
+        box, on_device = levels[0].operator.box, cycle.levels_on_device(levels)
+        on_device[0].vectors[0].copy_to_device(box.vector(right_side(model), np.float32))
+        return box.nodal(cycle.v_cycle(on_device).copy_to_host())
+
+
+def answers(backend):
+    """Every case's arrays by (case, what)."""
+    found = {("deep", "applied"): backend.applied(deep()), ("deep", "cycled"): backend.cycled(deep())}
+    for name, model in models().items():
+        solution = backend.solve(model, tolerance=TIGHT)
+        found[name, "displacement"] = solution.displacement_mm
+        found[name, "reaction"] = solution.reaction_n
+        found[name, "residuals"] = np.array(solution.report.residuals)
+    report = backend.solve(models()["pulled"], max_iterations=1).report
+    found["stopped early", "report"] = np.array([str(report.status), report.remedy])
+    try:
+        backend.solve(pushed_sideways())
+    except ModelError as problem:
+        found["pushed sideways", "error"] = np.array(str(problem))
+    return found
+
+
+if __name__ == "__main__":
+    np.savez(Path(sys.argv[1]), **{"|".join(key): value for key, value in answers(Gpu).items()})
