@@ -11,11 +11,15 @@ from spondyl.mechanics.grid import lattice
 from spondyl.mechanics.materials import largest_piece
 from spondyl.mechanics.operator import operator
 from spondyl.mechanics.solve import solve, to_array, to_vector
+from spondyl.values.strength import SolveStatus
 
 shapes = st.tuples(st.integers(1, 18), st.integers(1, 8), st.integers(1, 8))
 small = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
 steps = st.floats(0.2, 3.0)
 spacings = st.tuples(steps, steps, steps)
+mild_steps = st.floats(0.5, 2.0)
+mild = st.tuples(mild_steps, mild_steps, mild_steps)
+"""For whole solves: voxels ten times as long as thick converge slowly, and no scan that is modelled has them."""
 ratios = st.floats(0.0, 0.45)
 seeds = st.integers(0, 10**6)
 
@@ -75,7 +79,7 @@ def test_nothing_but_the_six_rigid_motions_costs_no_energy(shape, spacing, poiss
     assert values[6] > 1e-9 * values[-1]
 
 
-@given(shapes, spacings, seeds)
+@given(shapes, mild, seeds)
 @settings(max_examples=15, deadline=None)
 def test_work_of_the_supports_is_twice_the_energy_and_reactions_balance(shape, spacing, seed):
     # Clapeyron, through the whole solve: what the supports put in is what the body stores.
@@ -83,6 +87,7 @@ def test_work_of_the_supports_is_twice_the_energy_and_reactions_balance(shape, s
     modulus[:1, :1] = 300.0  # a column that joins both faces
     model = pressed(np.where(largest_piece(modulus > 0), modulus, 0.0), spacing, bonded=True)
     solution = solve(model, tolerance=1e-11)
+    assert solution.report.status is SolveStatus.CONVERGED
     grid_modulus = np.ascontiguousarray(model.modulus_mpa.T)
     grid = lattice(grid_modulus > 0)
     u = to_vector(grid, solution.displacement_mm)
