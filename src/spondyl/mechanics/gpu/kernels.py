@@ -27,8 +27,11 @@ def _device(function: Callable[..., Any]) -> Any:
 
 
 def _kernel(function: Callable[..., None]) -> Any:
-    """Compile on first launch."""
-    return cuda.jit(function)
+    """Compile on first launch and keep the code on disk, where a folder can be written, as the CPU's kernels are."""
+    try:
+        return cuda.jit(cache=True)(function)
+    except RuntimeError:
+        return cuda.jit(function)
 
 
 _amplitudes = _device(modes.modal_amplitudes)
