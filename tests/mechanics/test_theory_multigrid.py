@@ -8,13 +8,14 @@ from mechanics.gallery import GALLERY, reduction
 from spondyl.mechanics.solve import solve
 from spondyl.values.strength import SolveStatus
 
-SLACK = 0.08
+SLACK = 0.1
 """By how much the mean reduction a cycle may be worse on a finer mesh than on the coarsest. Own choice: the meshes show
-slightly different bodies, which alone moves it by up to 0.07."""
+slightly different bodies, which alone moves it by up to 0.08."""
 CLINICAL = ("clinical CT", "clinical CT, 1 : 1 : 2", "published body")
 CLINICAL_ITERATIONS = 20
-WORST_REDUCTION = 0.65
-"""32 cycles for six decades. Own choice; arches of the published vertebra that hang on by few voxels come closest."""
+WORST_REDUCTION = 0.7
+"""39 cycles for six decades. Own choice; voxels four times as high as wide, and arches that hang on by few voxels, come
+closest."""
 
 
 @pytest.mark.parametrize("name", GALLERY)
