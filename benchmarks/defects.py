@@ -23,6 +23,7 @@ sys.path[0] = str(HERE.parent / "tests")
 from mechanics.defect import (  # noqa: E402
     PLACES,
     SHARES,
+    SHELL_MM,
     Body,
     Place,
     body,
@@ -39,6 +40,9 @@ SMALL_SHARE = 0.04
 """The smallest lesion of the micro finite-element study, beside its largest of 0.35."""
 MICRO_FE = ((SMALL_SHARE, 0.35), (0.97, 0.70))
 """Stiffness left at these lesion volumes: 3 % and 30 % lost (abstract of a microFE study of lytic holes)."""
+
+
+SHELLS_MG_CC = (350.0, 700.0, 1000.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +118,22 @@ def _reading(rows: list[Row]) -> list[str]:
     ]
 
 
+def shells(step_mm: float) -> list[str]:
+    """What the shell, which no clinical scan resolves, has to do with the share of the stiffness that is lost."""
+    lines = [
+        "",
+        f"Stiffness lost to a defect of the body's shape, by the density of the shell ({SHELL_MM:g} mm of it):",
+        "",
+        f"| shell, mg/cc | whole body, N/mm | lost at {SMALL_SHARE:.0%} | lost at 35% |",
+        "|---|---|---|---|",
+    ]
+    for shell in SHELLS_MG_CC:
+        bodies = [body(step_mm, share, PLACES[0], shell_mg_cc=shell) for share in (0.0, SMALL_SHARE, 0.35)]
+        whole, small, large = (stiffness_n_per_mm(case) for case in bodies)
+        lines.append(f"| {shell:.0f} | {whole:.0f} | {1 - small / whole:.1%} | {1 - large / whole:.1%} |")
+    return lines
+
+
 def _line(row: Row):  # type: ignore[no-untyped-def]
     return straight_line(np.array(SHARES), row.peak_n)
 
@@ -181,7 +201,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder for the table and the figure")
     chosen = parser.parse_args()
     rows = [measured(place, chosen.step) for place in PLACES]
-    text = table(rows, chosen.step)
+    text = table(rows, chosen.step) + "\n".join([*shells(chosen.step), ""])
     print(text)
     chosen.out.mkdir(parents=True, exist_ok=True)
     (chosen.out / "defects.md").write_text(text, encoding="utf-8")

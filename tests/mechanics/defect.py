@@ -74,7 +74,7 @@ class Body:
         return pressed(self.modulus_mpa, self.spacing_mm, bonded=True)
 
 
-def body(step_mm: float, share: float, place: Place) -> Body:
+def body(step_mm: float, share: float, place: Place, *, shell_mg_cc: float = SHELL_MG_CC) -> Body:
     """The body with cubic voxels, `share` of its volume taken by the defect."""
     layers = round(CAP_MM / step_mm)
     shape = [round(size / step_mm) for size in BODY_MM]
@@ -85,7 +85,7 @@ def body(step_mm: float, share: float, place: Place) -> Body:
     bone = radius <= 1
     depth = np.minimum((1 - radius) * narrow * BODY_MM[1] / 2, height - abs(z))
     shell = np.clip((SHELL_MM - depth) / step_mm + 0.5, 0, 1)  # partial volume
-    density = (CORE_MG_CC + shell * (SHELL_MG_CC - CORE_MG_CC)) * bone
+    density = (CORE_MG_CC + shell * (shell_mg_cc - CORE_MG_CC)) * bone
     lesion = _nearest(bone, _distance(x, y, z, narrow, place), share)
     beyond = ((0, 0), (0, 0), (layers, layers))
     filled = np.pad(bone, beyond, mode="edge")

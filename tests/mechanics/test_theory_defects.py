@@ -22,7 +22,6 @@ PLACES_APART = 0.08
 def test_cross_section_explains_the_gap_that_is_allowed():
     line = straight_line(SIZES, 1 - SIZES ** (2 / 3))
     assert line.largest_gap == pytest.approx(0.058, abs=0.001)
-    assert line.r < -0.98
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -36,7 +35,6 @@ def test_the_defect_has_the_volume_it_is_said_to_have(place, share):
 def nearly_in_line(values):
     assert (np.diff(values) < 0).all()
     line = straight_line(SIZES, values)
-    assert line.r < -0.97, line
     assert line.largest_gap < GAP, line
     assert SLOPES[0] < line.slope < SLOPES[1], line
 
