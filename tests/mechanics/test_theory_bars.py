@@ -47,10 +47,11 @@ def test_graded_bar_has_the_force_and_displacement_of_theory():
     assert force_errors[-1] < 1e-3
 
 
-def test_cantilever_converges_to_timoshenko_and_not_to_euler_bernoulli():
+@pytest.mark.parametrize("stretch", [1, 2])
+def test_cantilever_converges_to_timoshenko_and_not_to_euler_bernoulli(stretch):
     bending, shear = timoshenko_tip_mm(0.0)
     across = np.array([4, 8, 16])
-    problems = [cantilever(count) for count in across]
+    problems = [cantilever(count, stretch=stretch) for count in across]
     solutions = [solved(problem.model) for problem in problems]
     falls_with_second_order(1 / across, [displacement_error(*pair) for pair in zip(problems, solutions, strict=True)])
     tips = np.array([mean_tip_mm(solution) for solution in solutions])

@@ -92,17 +92,17 @@ BEAM_MM = (4.0, 0.5, 1.0)
 TIP_N = 1.0
 
 
-def cantilever(across: int, *, clamped: bool = False, poisson_ratio: float = 0.0) -> Problem:
+def cantilever(across: int, *, stretch: int = 1, clamped: bool = False, poisson_ratio: float = 0.0) -> Problem:
     """A short beam of `across` elements over its height under the parabolic shear stress of theory at its tip.
 
     nu = 0: the plane solution with sigma_x = -P (L - x) z / I and tau = P (c^2 - z^2) / 2 I is then exact in space. The
     root follows it, turned so that the section's mean rotation is zero, which is how Timoshenko's beam is held.
-    `clamped` holds the whole root still instead, for which no closed solution exists.
+    Voxels are `stretch` times as long as high. `clamped` holds the whole root still, which has no closed solution.
     """
     length, width, height = BEAM_MM
     step = height / across
-    shape = (round(length / step), max(1, round(width / step)), across)
-    spacing = (step, width / shape[1], step)
+    shape = (round(length / step / stretch), max(1, round(width / step)), across)
+    spacing = (stretch * step, width / shape[1], step)
     model = replace(model_of(np.full(shape, YOUNG_MPA), spacing), poisson_ratio=poisson_ratio)
     x, _, z = node_places(shape, spacing)
     z = z - height / 2
