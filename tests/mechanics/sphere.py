@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mechanics.models import model_of, node_places
 from mechanics.theory import YOUNG_MPA, Problem
-from spondyl.mechanics.element import corner_signs, lame, strain_displacement
+from spondyl.mechanics.element import corner_signs, strain_displacement
 from spondyl.mechanics.solve import Solution
 
 NU = 0.3
@@ -69,7 +69,7 @@ def eshelby(transformation: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def inclusion_displacement(transformation: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
     """u_i = (p_jk psi,ijk / (1 - nu) - 4 p_ik phi,k) / 16 pi mu with p = C e* (Eshelby 1957, eq. 2.8)."""
-    lam, mu = (YOUNG_MPA * value for value in lame(NU))
+    lam, mu = YOUNG_MPA * NU / ((1 + NU) * (1 - 2 * NU)), YOUNG_MPA / (2 * (1 + NU))
     p = lam * transformation.trace() * np.eye(3) + 2 * mu * transformation
     a, x = RADIUS_MM, places
     r = np.maximum(np.sqrt((x**2).sum(axis=0)), 1e-9)
