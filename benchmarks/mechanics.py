@@ -1,87 +1,80 @@
-"""Time and iterations of the voxel solver, and how much faster it is than an assembled SciPy solve of the same model.
+"""`spondyl benchmark mechanics` into benchmarks/results, with the published vertebra among the models where it is there.
 
-    python benchmarks/mechanics.py                 the elliptic cylinder at 1.0 and 0.5 mm (SciPy: minutes, 5 GB)
-    python benchmarks/mechanics.py --fast          the same without SciPy
-    python benchmarks/mechanics.py --published     the published vertebra by both solvers, from nothing (minutes)
+    python benchmarks/mechanics.py [--peers] [--fast] [--again] [--out DIR]
+    python benchmarks/mechanics.py --published     that vertebra by our solver and SciPy's, from nothing (minutes)
 
-The cylinder is 48 x 36 x 28 mm with a random core, a stiff shell and a lytic hole; bonded ends, pressed by 1 %.
+The vertebra needs the files of bonelab_spinefe (VerSe 004, L2), see tests/data.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
+import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
-import numpy as np
+HERE = Path(__file__).resolve().parent
+# In place of this folder, whose mechanics.py would hide the tests' folder of that name.
+sys.path[0] = str(HERE.parent / "tests")
 
-from spondyl.mechanics.reference import solve_assembled
-from spondyl.mechanics.solve import Solution, solve
-from spondyl.values.voxel_model import VoxelModel
+import pytest  # noqa: E402
 
-TESTS = Path(__file__).resolve().parents[1] / "tests"
-REPEATS = 5
+from mechanics.models import published_vertebra  # noqa: E402
+from spondyl.mechanics.benchmark.problem import force_n, save  # noqa: E402
+from spondyl.mechanics.benchmark.run import run  # noqa: E402
+from spondyl.mechanics.reference import solve_assembled  # noqa: E402
+from spondyl.mechanics.solve import solve  # noqa: E402
+from spondyl.values.voxel_model import VoxelModel  # noqa: E402
 
-
-def from_tests(name: str) -> ModuleType:
-    """A module of the tests' folder: the models are the very ones that are tested."""
-    sys.path.insert(0, str(TESTS))
-    spec = importlib.util.spec_from_file_location(Path(name).stem, TESTS / name)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+PUBLISHED = "published L2, 1 mm"
 
 
-def timed(task: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    result = task()
-    return time.perf_counter() - start, result
+def published() -> VoxelModel | None:
+    try:
+        return published_vertebra()
+    except pytest.skip.Exception as absent:
+        print(f"{PUBLISHED}: {absent}", file=sys.stderr)
+        return None
 
 
-def line(name: str, seconds: float, solution: Solution, ratio: str = "") -> None:
-    force = -solution.reaction_n[2][..., solution.reaction_n[2].sum(axis=(0, 1)) < 0].sum()
-    print(
-        f"{name:34s} {solution.elements:8d} elements {seconds:8.3f} s {solution.report.iterations:5d} iterations "
-        f"{force:12.2f} N  {ratio}",
-        flush=True,
-    )
-
-
-def compare(name: str, model: VoxelModel, *, with_reference: bool) -> None:
+def compare(model: VoxelModel) -> None:
+    """The published vertebra by both solvers."""
     solve(model)
-    best = np.inf
-    for threads in (1, 2):
-        seconds, solution = min((timed(lambda t=threads: solve(model, threads=t)) for _ in range(REPEATS)), key=first)
-        line(f"{name}, {threads} thread(s)", seconds, solution)
-        best = min(best, seconds)
-    if with_reference:
-        seconds, solution = timed(lambda: solve_assembled(model, tolerance=1e-6))
-        line(f"{name}, SciPy assembled", seconds, solution, f"{seconds / best:.0f} times as long")
+    for name, task in (("Spondyl", solve), ("SciPy assembled", solve_assembled)):
+        start = time.perf_counter()
+        solution = task(model, tolerance=1e-6)
+        seconds = time.perf_counter() - start
+        force = force_n(model, solution.reaction_n)
+        print(f"{name:16s} {seconds:8.3f} s {solution.report.iterations:5d} iterations {force:10.2f} N", flush=True)
 
 
-def first(pair: tuple[float, Any]) -> float:
-    return pair[0]
+def told(stage: str, done: int, total: int) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {stage}: {'done' if done == total else '...'}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fast", action="store_true", help="without the SciPy reference")
-    parser.add_argument("--published", action="store_true", help="the published vertebra instead of the cylinder")
+    parser.add_argument("--peers", action="store_true", help="other programs too (benchmarks/install_peers.sh)")
+    parser.add_argument("--fast", action="store_true", help="without 0.3 mm, fewer repetitions")
+    parser.add_argument("--again", action="store_true", help="measure anew what an earlier run left")
+    parser.add_argument("--published", action="store_true", help="only the published vertebra, by SciPy too")
+    parser.add_argument("--out", type=Path, default=HERE / "results")
     chosen = parser.parse_args()
-    models = from_tests("mechanics/models.py")
+    model = published()
     if chosen.published:
-        compare("published L2", models.published_vertebra(), with_reference=not chosen.fast)
+        if model is not None:
+            compare(model)
         return
-    for step in (1.0, 0.5):
-        model = models.pressed(models.cylinder(step), (step,) * 3, bonded=True)
-        compare(f"cylinder, {step} mm", model, with_reference=not chosen.fast)
+    with tempfile.TemporaryDirectory() as folder:
+        further = {}
+        if model is not None:
+            further[PUBLISHED] = Path(folder) / "published.npz"
+            save(model, further[PUBLISHED])
+        table = run(
+            chosen.out, peers=chosen.peers, fast=chosen.fast, again=chosen.again, further=further, progress=told
+        )
+    print(table.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

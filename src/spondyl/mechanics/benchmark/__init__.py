@@ -1,0 +1,1 @@
+"""How fast and how right the voxel solver is, beside other programs on the same mesh: `run.run`."""
