@@ -1,4 +1,4 @@
-"""`spondyl benchmark mechanics` into benchmarks/results, with the published vertebra among the models where it is there.
+"""`spondyl benchmark mechanics` into benchmarks/results, with the published vertebra where its files are.
 
     python benchmarks/mechanics.py [--peers] [--fast] [--again] [--out DIR]
     python benchmarks/mechanics.py --published     that vertebra by our solver and SciPy's, from nothing (minutes)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from spondyl.mechanics.benchmark.problem import force_n, load, study
+from spondyl.mechanics.benchmark.problem import force_n, load, save, save_mesh, study
 from spondyl.mechanics.compiled import BLOCK, kernel, workers
 from spondyl.mechanics.solve import Solution, solve
 from spondyl.values.voxel_model import VoxelModel
@@ -157,6 +157,18 @@ def triad(threads: str) -> Result:
     return {"seconds": seconds, "bytes_per_s": 24 * TRIAD_ENTRIES / min(seconds)}
 
 
+def keep_model(spacing_mm: str, file: str) -> Result:
+    """Make the timed cylinder."""
+    save(study(float(spacing_mm)), Path(file))
+    return {}
+
+
+def keep_mesh(model_file: str, file: str) -> Result:
+    """Make the lists that other programs want."""
+    save_mesh(load(Path(model_file)), Path(file))
+    return {}
+
+
 def first_call() -> Result:
     """Seconds of the first solve in a process."""
     model = study(COARSE_MM)
@@ -190,6 +202,8 @@ MEASUREMENTS: dict[str, Callable[..., Result]] = {
     "throughput": throughput,
     "triad": triad,
     "first-call": first_call,
+    "keep-model": keep_model,
+    "keep-mesh": keep_mesh,
 }
 
 if __name__ == "__main__":

@@ -162,3 +162,9 @@ def load(path: Path) -> VoxelModel:
             kept["held"],
             kept["displacement_mm"],
         )
+
+
+def elements_of(path: Path) -> int:
+    """How many elements a kept model has."""
+    with np.load(path) as kept:
+        return int((kept["modulus_mpa"] > 0).sum())

@@ -37,7 +37,10 @@ class CommandFailed(Exception):
 def run_measured(
     command: Sequence[str | Path], folder: Path, *, limit_s: float, environment: Mapping[str, str] | None = None
 ) -> Ran:
-    """Run to the end, or to `limit_s`. Raises CommandFailed where it ends badly."""
+    """Run to the end, or to `limit_s`. Raises CommandFailed where it ends badly.
+
+    Linux counts a child's peak memory from its parent's: call this from a process that has never been large.
+    """
     log = folder / "output.txt"
     with log.open("wb") as output:
         start = time.perf_counter()

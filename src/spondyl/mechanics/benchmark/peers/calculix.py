@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,9 @@ def solve(kept: Kept, folder: Path, solver: str) -> Outcome:
     """
     if shutil.which("ccx") is None:
         raise NotInstalled(INSTALL)
-    model = load(kept.model)
-    write_input(mesh_of(model), model.poisson_ratio, folder / "model.inp", SOLVERS[solver], every_node=False)
+    # In a process of its own: a program's peak memory counts from that of the process that started it.
+    command: list[str | Path] = [sys.executable, "-m", __name__, kept.model, folder / "model.inp", SOLVERS[solver]]
+    run_measured(command, folder, limit_s=LIMIT_S)
     return run(folder)
 
 
@@ -93,3 +95,8 @@ def nodal_results(path: Path, nodes: int) -> tuple[NDArray[np.float64], NDArray[
         if len(rows) != nodes:
             raise ValueError(f"{len(rows)} nodes in {path.name} instead of {nodes}")
     return found["displacements"][:, 1:], found["forces"][:, 1:]
+
+
+if __name__ == "__main__":
+    asked = load(Path(sys.argv[1]))
+    write_input(mesh_of(asked), asked.poisson_ratio, Path(sys.argv[2]), sys.argv[3], every_node=False)
