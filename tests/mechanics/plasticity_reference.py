@@ -42,7 +42,7 @@ class Material:
             return np.maximum(q - 3 * shear * flow, 0) + self.a * (i1 - 9 * bulk * self.a * flow) - softened
 
         low, high = np.zeros_like(q), np.full_like(q, 1.0)
-        for _ in range(80):
+        for _ in range(50):
             middle = (low + high) / 2
             outside = excess(middle) > 0
             low, high = np.where(outside, middle, low), np.where(outside, high, middle)
@@ -95,19 +95,28 @@ def reference_curve(model, plasticity, steps, *, b_bar=False, band_mm=1.0, toler
         u, before = u + (u - before) * ((factor - last) / last if last else 0), u.copy()
         u[held] = factor * moved[held]
         last = factor
-        for _ in range(60):
+        correction, share = np.zeros(size), 1.0
+        start, size_before = u, np.inf
+        for _ in range(100):
+            u = start + share * correction
             strain = np.einsum("pij,ej->epi", b, u[unknown]).reshape(-1, 6)
             stress, new_plastic, new_equivalent = material.update(strain, plastic, equivalent)
             nodal = weight * np.einsum("pij,epi->ej", b, stress.reshape(-1, 8, 6))
             force = np.bincount(unknown.ravel(), nodal.ravel(), minlength=size)
-            if np.linalg.norm(force[free]) < tolerance * np.linalg.norm(force[held]) and factor:
+            unbalanced = np.linalg.norm(force[free])
+            if unbalanced < tolerance * np.linalg.norm(force[held]):
                 break
+            if unbalanced > size_before and share > 0.1:
+                share /= 2
+                continue
             tangent = material.tangent(strain, plastic, equivalent).reshape(-1, 8, 6, 6)
             element = weight * np.einsum("pik,epij,pjl->ekl", b, tangent, b, optimize=True)
             rows = np.broadcast_to(unknown[:, :, None], element.shape).ravel()
             columns = np.broadcast_to(unknown[:, None, :], element.shape).ravel()
             matrix = sparse.coo_array((element.ravel(), (rows, columns)), shape=(size, size)).tocsc()
-            u[free] -= spsolve(matrix[free][:, free], force[free])
+            start, size_before, share = u, unbalanced, 1.0
+            correction = np.zeros(size)
+            correction[free] = -spsolve(matrix[free][:, free], force[free])
         else:
             raise AssertionError(f"the reference found no balance at {factor}")
         plastic, equivalent = new_plastic, new_equivalent

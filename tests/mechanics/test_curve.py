@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mechanics.models import cylinder, model_of, pressed
+from mechanics.plasticity_reference import reference_curve
 from spondyl.core.errors import ModelError
 from spondyl.mechanics.curve import CurveStatus, load_curve
 from spondyl.mechanics.loading import eccentric
@@ -22,15 +26,26 @@ def yielding(modulus, strain=0.0085, asymmetry=1.0, residual=1.0, softening_stra
     return Plasticity(strain * modulus, asymmetry * strain * modulus, residual, softening_strain)
 
 
-def holed_block(repeat=1):
-    """8 mm cube of moduli that differ by a factor of about 4, with a hole; the same body at any `repeat`."""
+def holed_block(repeat=1, contrast=0.0):
+    """8 mm cube with a hole in the middle; the same body at any `repeat`, of moduli that differ by `contrast`."""
     at = (np.arange(6) + 0.5) / 6 - 0.5
     x, y, z = np.meshgrid(at, at, at, indexing="ij")
-    modulus = 1000 * np.exp(0.4 * np.random.default_rng(0).standard_normal(x.shape))
+    modulus = 1000 * np.exp(contrast * np.random.default_rng(0).standard_normal(x.shape))
     modulus[x**2 + y**2 + z**2 < 0.09] = 0
     for axis in range(3):
         modulus = modulus.repeat(repeat, axis)
     return modulus, (8 / 6 / repeat,) * 3
+
+
+def eighth(repeat, strain, contrast=0.0):
+    """An eighth of the holed block between its planes of symmetry and a bonded upper face that is pressed down."""
+    whole, spacing = holed_block(repeat, contrast)
+    modulus = np.ascontiguousarray(whole[3 * repeat :, 3 * repeat :, 3 * repeat :])
+    model = model_of(modulus, spacing)
+    model.held[0, 0] = model.held[1, :, 0] = model.held[2, :, :, 0] = True
+    model.held[:, :, :, -1] = True
+    model.displacement_mm[2, :, :, -1] = -strain * 4
+    return model
 
 
 def test_the_linear_range_equals_solve():
@@ -56,6 +71,95 @@ def test_limit_load_of_a_bar_is_the_sum_of_yield_stress_times_area():
     # Side by side, columns hinder each other's widening as they flow, so the bound is reached from above by little.
     assert -curve.force_n[-1, 2] == pytest.approx(stress[:, :, 0].sum() * 0.8, rel=0.01)
     assert curve.yielded_share[-1] == 1
+
+
+@pytest.mark.parametrize("layers", [16, 24])
+def test_plastic_moment_of_a_thick_beam(layers):
+    """Pure bending by opposite turns of the ends: M = 1.5 times the moment at first yield (shape factor of a box)."""
+    height, width, length = 8.0, 2.0, 10.0
+    spacing = (height / layers, 1.0, 1.0)
+    modulus = np.full((layers, 2, 10), 1000.0)
+    model = replace(model_of(modulus, spacing), poisson_ratio=0.0)
+    model.held[2, :, :, [0, -1]] = True
+    x = np.arange(layers + 1) * spacing[0] - height / 2
+    first_yield = 0.005 * length / (height / 2)  # turn of one end against the other
+    model.displacement_mm[2, :, :, -1] = 8 * first_yield * x[:, None]
+    curve = load_curve(model, yielding(modulus, 0.005), steps=TEN, about_mm=(height / 2, 1, 10), stop_below_peak=None)
+    elastic_moment = 0.005 * 1000 * width * height**2 / 6
+    # at 8 times first yield the elastic core leaves 1 - 1 / (3 * 64) of the plastic moment
+    expected = 1.5 * elastic_moment * (1 - 1 / (3 * 8**2))
+    assert abs(curve.moment_nmm[-1, 1]) == pytest.approx(expected, rel=0.02)
+    assert abs(curve.force_n[-1, 2]) < 1e-3 * elastic_moment / height
+
+
+@pytest.mark.parametrize(("asymmetry", "residual", "softening_strain"), [(1.0, 1.0, np.inf), (0.6, 0.8, 0.1)])
+def test_a_block_with_a_hole_against_eight_point_integration(asymmetry, residual, softening_strain):
+    """Without locking (B-bar); plain 2x2x2 points lie above both once much has yielded and converge to them."""
+    model = eighth(3, 0.02)
+    yields = yielding(model.modulus_mpa, 0.0085, asymmetry, residual, softening_strain)
+    curve = load_curve(model, yields, steps=TEN, stop_below_peak=None)
+    expected = reference_curve(model, yields, TEN, b_bar=True, tolerance=1e-4)
+    np.testing.assert_allclose(curve.load_factor[1:], TEN)
+    np.testing.assert_allclose(curve.force_n[1:, 2], expected[:, 2], rtol=0.02)
+
+
+def test_coarse_voxels_of_mixed_bone_overestimate_the_strength_by_little():
+    """Same body at half the voxel size: strength falls, and by less at each halving."""
+    forces = []
+    for repeat in (1, 2, 4):
+        modulus, spacing = holed_block(repeat, contrast=0.4)
+        model = pressed(modulus, spacing, bonded=True, strain=0.02)
+        curve = load_curve(model, yielding(modulus), steps=np.linspace(0, 1, 6)[1:], stop_below_peak=None)
+        forces.append(-curve.force_n[-1, 2])
+    assert forces[0] > forces[1] > forces[2]
+    assert forces[1] - forces[2] < forces[0] - forces[1]
+
+
+@pytest.mark.skipif(shutil.which("ccx") is None, reason="CalculiX (ccx) is not on PATH")
+def test_a_mixed_block_against_calculix(tmp_path):
+    """Von Mises, perfectly plastic, C3D8; equal increments; up to 1.2 % strain, beyond which C3D8 locks by over 2 %."""
+    model = eighth(4, 0.012, contrast=0.3)
+    steps = np.linspace(0, 1, 6)[1:]
+    curve = load_curve(model, yielding(model.modulus_mpa), steps=steps, stop_below_peak=None)
+    expected = calculix_curve(model, 0.0085, len(steps), tmp_path)
+    np.testing.assert_allclose(curve.force_n[1:, 2], expected, rtol=0.02)
+
+
+def calculix_curve(model, yield_strain, increments, folder):
+    """Force along z on the upper face after each increment, by ccx."""
+    solid = np.argwhere(model.modulus_mpa > 0)
+    shape = model.held.shape[1:]
+    order = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]])
+    corner = np.ravel_multi_index(np.moveaxis(solid[:, None, :] + order, 2, 0), shape)
+    used = np.unique(corner)
+    place = np.column_stack(np.unravel_index(used, shape)) * np.array(model.spacing_mm)
+    lines = ["*NODE, NSET=ALL", *(f"{n + 1},{x:.9g},{y:.9g},{z:.9g}" for n, (x, y, z) in zip(used, place, strict=True))]
+    values, material = np.unique(model.modulus_mpa[tuple(solid.T)], return_inverse=True)
+    for number, value in enumerate(values):
+        lines.append(f"*ELEMENT, TYPE=C3D8, ELSET=E{number}")
+        for element in np.flatnonzero(material == number):
+            lines.append(",".join(str(n) for n in [element + 1, *(corner[element] + 1)]))
+        lines += [f"*MATERIAL, NAME=M{number}", "*ELASTIC", f"{value:.9g},{model.poisson_ratio}"]
+        lines += ["*PLASTIC", f"{value * yield_strain:.9g},0.", f"*SOLID SECTION, ELSET=E{number}, MATERIAL=M{number}"]
+    upper = used[np.unravel_index(used, shape)[2] == shape[2] - 1] + 1
+    lines += [
+        "*NSET, NSET=UPPER",
+        *(f"{n}," for n in upper),
+        "*STEP, INC=1000",
+        "*STATIC, DIRECT",
+        f"{1 / increments},1.",
+    ]
+    lines.append("*BOUNDARY")
+    for axis in range(3):
+        held = model.held[axis].ravel()[used]
+        moved = model.displacement_mm[axis].ravel()[used]
+        lines += [f"{n + 1},{axis + 1},{axis + 1},{u:.9g}" for n, u in zip(used[held], moved[held], strict=True)]
+    lines += ["*NODE PRINT, NSET=UPPER, TOTALS=ONLY", "RF", "*END STEP"]
+    (folder / "block.inp").write_text("\n".join(lines) + "\n", encoding="ascii")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(["ccx", "block"], cwd=folder, env=environment, check=True, capture_output=True, timeout=120)
+    rows = [line.split() for line in (folder / "block.dat").read_text().splitlines()]
+    return np.array([float(row[2]) for row in rows if len(row) == 3 and "E" in row[2]])
 
 
 def test_balance_and_work():

@@ -37,6 +37,9 @@ LINEAR_ITERATIONS = 60
 NEWTON_ITERATIONS = 25
 SLOPE_KEPT = 0.8
 """A correction is taken whole when the forces along it have fallen to this share; else it is shortened. Own choice."""
+WEAKENED_BY = 2
+"""Corrections in a step up to which the hourglass modes are weakened anew. Own choice: from there on the change is
+small, and the tangent, which does not know of it, is exact."""
 SHORTENINGS = 4
 SHORTEST_STEP = 1 / 64
 """Share of a step below which it is not cut any further. Own choice."""
@@ -184,9 +187,9 @@ class _Problem:
     reactions: NDArray[np.float64]
     """(places,), at the displacements last looked at."""
 
-    def forces(self, u: NDArray[np.float64], out: NDArray[np.float64]) -> tuple[float, float]:
+    def forces(self, u: NDArray[np.float64], out: NDArray[np.float64], weakens: bool) -> tuple[float, float]:
         """Unbalanced forces at `out`; their size and that of the reactions."""
-        self.solid.internal_force(u, out, self.team)
+        self.solid.internal_force(u, out, self.team, weakens=weakens)
         np.take(out, self.supports.places, out=self.reactions)
         self.supports.project(out)
         return float(np.sqrt(dot(self.team, out, out))), float(np.sqrt(np.sum(self.reactions**2)))
@@ -242,9 +245,9 @@ def _balance(problem: _Problem, u: NDArray[np.float64], tolerance: float) -> _Ba
     """Correct `u` in place until the forces balance, or as far as it goes."""
     team, x = problem.team, problem.linear.x
     forces, start = np.zeros_like(u), np.empty_like(u)
-    size, reactions = problem.forces(u, forces)
+    size, reactions = problem.forces(u, forces, True)
     cycles = 0
-    for _ in range(NEWTON_ITERATIONS):
+    for correction in range(NEWTON_ITERATIONS):
         if size <= tolerance * reactions:
             return _Balance(True, size / reactions if reactions else 0.0, cycles)
         reduction = max(LINEAR_REDUCTION, 0.5 * tolerance * reactions / size)
@@ -255,7 +258,7 @@ def _balance(problem: _Problem, u: NDArray[np.float64], tolerance: float) -> _Ba
         step = 1.0
         for _ in range(SHORTENINGS):
             team.run(_add_scaled, start, x, factor * step, u)
-            size, reactions = problem.forces(u, forces)
+            size, reactions = problem.forces(u, forces, correction < WEAKENED_BY)
             now = dot(team, x, forces)
             if abs(now) <= SLOPE_KEPT * abs(slope):
                 break

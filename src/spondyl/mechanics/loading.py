@@ -113,13 +113,15 @@ def solve_free(
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
     threads: int | None = None,
-) -> tuple[Solution, NDArray[np.float64]]:
+) -> tuple[Solution, NDArray]:
     """The linear solution whose reactions do no work on the free patterns, and those patterns' amplitudes.
 
     Patterns are displacements of held components; the answer is put together from one solution for each and one for
     the model as given. Raises ModelError for patterns that move what is not held or that depend on one another.
     """
     check_free(model, free)
+    if not free:
+        return solve(model, tolerance=tolerance, max_iterations=max_iterations, threads=threads), np.zeros(0)
     options = {"tolerance": tolerance, "max_iterations": max_iterations, "threads": threads}
     base = solve(model, **options)  # type: ignore[arg-type]
     unloaded = replace(model, force_n=None)
