@@ -1,8 +1,9 @@
-"""`spondyl benchmark mechanics` into benchmarks/results, with the published vertebra where its files are.
+"""`spondyl benchmark mechanics` with the published vertebra among the models where its files are.
 
     python benchmarks/mechanics.py [--peers] [--fast] [--again] [--out DIR]
     python benchmarks/mechanics.py --published     that vertebra by our solver and SciPy's, from nothing (minutes)
 
+DIR is build/benchmark; mechanics.json, .md and .png of a run worth keeping go to benchmarks/results.
 The vertebra needs the files of bonelab_spinefe (VerSe 004, L2), see tests/data.py.
 """
 
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--fast", action="store_true", help="without 0.3 mm, fewer repetitions")
     parser.add_argument("--again", action="store_true", help="measure anew what an earlier run left")
     parser.add_argument("--published", action="store_true", help="only the published vertebra, by SciPy too")
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=HERE.parent / "build" / "benchmark")
     chosen = parser.parse_args()
     model = published()
     if chosen.published:

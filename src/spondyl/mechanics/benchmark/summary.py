@@ -104,10 +104,11 @@ TARGETS = (
     Target("times faster than PETSc GAMG, 303,520", _times_faster("PETSc GAMG"), 50, 80, "×", True),
     Target("most iterations of any model here", _most_iterations, 20, 15, ""),
     Target("strength curve to 3 %, 303,520 elements", _curve_seconds, 3.4, 1.5, "s"),
+    Target("a whole vertebra with interval, lesions and cement", lambda results: None, 15, 5, "s"),
     Target("operator, share of the triad, float32, 1.4 million", _share, 28, 50, "%", True),
     Target("spondyl --help", _help_seconds, 0.5, None, "s"),
 )
-"""As set for this work before it was done. The time of a whole vertebra is measured by `spondyl strength` itself."""
+"""As set for this work before it was done. A whole vertebra is for `spondyl strength` to time: this room knows none."""
 
 
 def verdict(target: Target, value: float | None) -> str:
