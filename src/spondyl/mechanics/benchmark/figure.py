@@ -34,7 +34,7 @@ def draw(results: Sequence[dict[str, Any]], path: Path) -> None:
     axes.grid(visible=True, which="major", alpha=0.4)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    figure.legend(loc="outside right upper", frameon=False)
+    figure.legend(loc="outside right upper", frameon=False, handlelength=3.2)
     figure.savefig(path, dpi=150)
 
 
