@@ -70,11 +70,11 @@ def by_calculix(solver: str) -> Callable[[Kept, Path], Outcome]:
 
 PEERS = (
     Peer("CalculiX iterative", by_calculix("iterative"), 4.8e3),
-    Peer("CalculiX iterative, Cholesky", by_calculix("iterative Cholesky"), 6e3, largest=400_000),
+    Peer("CalculiX iterative, Cholesky", by_calculix("iterative Cholesky"), 4.8e3, largest=400_000),
     Peer("CalculiX direct", by_calculix("direct"), 60e3, largest=50_000),
-    Peer("ciclope + CalculiX", by_ciclope, 6e3),
+    Peer("ciclope + CalculiX", by_ciclope, 4.8e3),
     Peer("parosol-py", by_parosol, 4e3),
-    Peer("PETSc GAMG", by_petsc, 40e3),
+    Peer("PETSc GAMG", by_petsc, 12e3),
     Peer("PyAMG", by_pyamg, 25e3),
     Peer("SciPy assembled", by_scipy, 30e3),
 )
