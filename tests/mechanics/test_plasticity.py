@@ -60,7 +60,7 @@ def uniaxial(residual, softening_strain, strain):
     model, yields = one(residual, softening_strain)
     model.held[2, :, :, [0, -1]] = True
     model.displacement_mm[2, :, :, -1] = strain
-    curve = load_curve(model, yields, steps=np.linspace(0, 1, 11)[1:], stop_below_peak=None)
+    curve = load_curve(model, yields, steps=np.linspace(0, 1, 11)[1:], stop_below_peak=None, tolerance=1e-5)
     return curve.load_factor * strain, curve.force_n[:, 2]
 
 
