@@ -12,7 +12,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from spondyl.mechanics.compiled import BLOCK, block_count, dot, kernel, workers
+from spondyl.mechanics.compiled import barrier, kernel, workers
 from spondyl.mechanics.strength import axial_strength
 
 SOLVE = """
@@ -39,19 +39,38 @@ def test_the_second_process_finds_the_kernels_of_the_first(tmp_path):
     assert list(tmp_path.rglob("*.nbc"))
 
 
-def test_sums_do_not_depend_on_the_number_of_threads():
-    values = np.random.default_rng(0).standard_normal(5 * BLOCK + 77)
-    single = values.astype(np.float32)
-    found = set()
-    for threads in (1, 2, 3, 7):
+@kernel
+def pass_round(thread, threads, sync, ring, seen):
+    """Each thread writes its place, and after the barrier reads its neighbour's, many times over."""
+    for turn in range(len(seen)):
+        ring[16 * thread] = turn + 1
+        barrier(sync, threads)
+        if ring[16 * ((thread + 1) % threads)] != turn + 1:
+            seen[turn] += 1
+        barrier(sync, threads)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_after_the_barrier_every_thread_sees_what_the_others_wrote(threads):
+    ring, wrong = np.zeros(16 * threads, np.int64), np.zeros(500, np.int64)
+    with workers(threads) as team:
+        team.together(pass_round, ring, wrong)
+    assert (ring[::16] == 500).all()
+    assert not wrong.any()
+
+
+@pytest.mark.parametrize("phases", [1, 2])
+def test_every_piece_is_worked_on_once(phases):
+    @kernel
+    def count(begin, step, out):
+        for i in range(begin, len(out), step):
+            out[i] += 1
+
+    for threads in (1, 2, 3):
+        out = np.zeros(17)
         with workers(threads) as team:
-            found.add((dot(team, values, values), dot(team, values, single)))
-    assert len(found) == 1
-    assert np.isclose(found.pop()[0], values @ values, rtol=1e-13)
-
-
-def test_no_entry_is_left_out_of_the_blocks():
-    assert [block_count(n) for n in (1, BLOCK, BLOCK + 1)] == [1, 1, 2]
+            team.run(count, out, phases=phases)
+        assert (out == 1).all()
 
 
 def test_without_a_place_to_keep_them_kernels_still_work(caplog):

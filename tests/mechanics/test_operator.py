@@ -13,6 +13,7 @@ from spondyl.mechanics.grid import lattice
 from spondyl.mechanics.operator import SHARED_FROM_ELEMENTS, operator
 from spondyl.mechanics.reference import assembled
 from spondyl.mechanics.solve import to_array, to_vector
+from spondyl.values.voxel_model import TransverselyIsotropic
 
 shapes = st.tuples(st.integers(1, 20), st.integers(1, 12), st.integers(1, 12))
 steps = st.floats(0.2, 3.0)
@@ -54,6 +55,23 @@ def test_long_rows_equal_the_assembled_matrix():
     flat = np.moveaxis(u, 0, 3)[number >= 0][by_number].ravel()
     found = np.moveaxis(applied(grid, matrix_free, u), 0, 3)[number >= 0][by_number].ravel()
     assert abs(found - matrix @ flat).max() <= 1e-10 * abs(found).max()
+
+
+@given(shapes, st.tuples(steps, steps, steps), st.integers(0, 10**6))
+@settings(max_examples=25, deadline=None)
+def test_equals_the_assembled_matrix_with_mixed_materials(shape, spacing, seed):
+    modulus = porous(shape, seed, lowest=1e-2, highest=1e4)
+    material = np.random.default_rng(seed).integers(0, 3, shape).astype(np.uint8)
+    grained = (TransverselyIsotropic(0.4, 0.2, 0.3, 0.25), TransverselyIsotropic(0.9, 0.1, 0.1, 0.4))
+    turned = np.ascontiguousarray(modulus.T)
+    grid = lattice(turned > 0, np.ascontiguousarray(material.T))
+    matrix_free = operator(grid, turned, spacing, 0.3, grained=grained)
+    matrix, number = assembled(modulus, spacing, 0.3, material, grained)
+    u = np.random.default_rng(seed).standard_normal((3, *(size + 1 for size in shape)))
+    by_number = np.argsort(number[number >= 0])
+    expected = matrix @ np.moveaxis(u, 0, 3)[number >= 0][by_number].ravel()
+    found = np.moveaxis(applied(grid, matrix_free, u), 0, 3)[number >= 0][by_number].ravel()
+    assert abs(found - expected).max() <= 1e-10 * abs(expected).max()
 
 
 def test_symmetric_and_positive():

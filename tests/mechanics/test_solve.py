@@ -10,9 +10,10 @@ import pytest
 from mechanics.models import model_of, node_places, porous, pressed
 from spondyl.core.errors import ModelError
 from spondyl.mechanics.operator import SHARED_FROM_ELEMENTS
-from spondyl.mechanics.reference import solve_assembled
-from spondyl.mechanics.solve import solve
+from spondyl.mechanics.reference import assembled, solve_assembled
+from spondyl.mechanics.solve import prepare, solve
 from spondyl.values.strength import SolveStatus
+from spondyl.values.voxel_model import TransverselyIsotropic
 
 BOX = (0.7, 1.0, 1.6)
 
@@ -176,6 +177,110 @@ def test_everything_held_needs_no_solve():
     assert (solution.displacement_mm == model.displacement_mm).all()
 
 
+GRAINED = TransverselyIsotropic(0.4, 0.2, 0.3, 0.25)
+
+
+def mixed(shape, seed):
+    """Isotropic and two grained materials at random."""
+    material = np.random.default_rng(seed).integers(0, 3, shape).astype(np.uint8)
+    return {"material": material, "grained": (GRAINED, TransverselyIsotropic(0.7, 0.4, 0.2, 0.4))}
+
+
+@pytest.mark.parametrize("solver", [lambda m: solve(m, tolerance=1e-12), solve_assembled])
+def test_patch_of_a_grained_block_is_exact_in_stretch_and_shear(solver):
+    gradient = np.random.default_rng(0).standard_normal((3, 3)) * 0.01
+    model = patch((6, 5, 7), BOX, lambda places: np.tensordot(gradient, places, 1))
+    model = replace(model, material=np.ones((6, 5, 7), np.uint8), grained=(GRAINED,))
+    solution = solver(model)
+    assert abs(solution.displacement_mm - model.displacement_mm).max() < 1e-11 * abs(model.displacement_mm).max()
+
+
+def test_a_grained_block_is_as_stiff_along_and_across_as_theory_says():
+    shape = (6, 5, 7)
+    block = {"material": np.ones(shape, np.uint8), "grained": (GRAINED,)}
+    along = replace(pressed(np.full(shape, 700.0)), **block)
+    assert solve(along, tolerance=1e-10).reaction_n[2, :, :, -1].sum() == pytest.approx(-700 * 0.01 * 30, rel=1e-8)
+    across = replace(model_of(np.full(shape, 700.0)), **block)
+    across.held[0, [0, -1]] = True
+    across.displacement_mm[0, -1] = -0.06
+    force = solve(across, tolerance=1e-10).reaction_n[0, -1].sum()
+    assert force == pytest.approx(-700 * 0.4 * 0.01 * 35, rel=1e-8)
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), BOX])
+def test_mixed_materials_equal_the_factorised_reference(spacing):
+    shape = (9, 10, 11)
+    model = replace(pressed(porous(shape, 7), spacing, bonded=True), **mixed(shape, 1))
+    fast, slow = solve(model, tolerance=1e-11), solve_assembled(model)
+    assert fast.report.status is SolveStatus.CONVERGED
+    size = abs(slow.displacement_mm).max()
+    assert abs(fast.displacement_mm - slow.displacement_mm).max() < 1e-8 * size
+
+
+def test_further_loads_on_a_prepared_system_are_those_of_a_new_solve():
+    model = pressed(porous((12, 11, 13), 3), bonded=True)
+    other = model.displacement_mm.copy()
+    other[0, :, :, -1] = 0.3
+    force = np.zeros(model.held.shape)
+    force[1, :, :, 6] = np.where((prepare(model).stiffness.lattice.node[6] >= 0).T, 0.1, 0)
+    system = prepare(model, threads=1)
+    first = system.solve()
+    found = system.solve(displacement_mm=other, force_n=force)
+    assert system.solve().displacement_mm.tobytes() == first.displacement_mm.tobytes()
+    expected = solve(replace(model, displacement_mm=other, force_n=force), threads=1)
+    assert found.displacement_mm.tobytes() == expected.displacement_mm.tobytes()
+    assert found.reaction_n.tobytes() == expected.reaction_n.tobytes()
+
+
+def test_more_than_round_off_allows_is_told():
+    report = solve(pressed(porous((12, 12, 12), 1), bonded=True), tolerance=1e-18).report
+    assert report.status is SolveStatus.NOT_CONVERGED
+    assert "Round-off" in report.remedy
+    assert report.residuals[-1] < 1e-11
+
+
+def test_the_last_residual_is_that_of_the_answer():
+    model = pressed(porous((9, 9, 9), 2), bonded=True)
+    solution = solve(model, tolerance=1e-7)
+    matrix, number = assembled(model.modulus_mpa, model.spacing_mm, model.poisson_ratio)
+    order = np.argsort(number[number >= 0])
+    flat = lambda nodal: np.moveaxis(nodal, 0, 3)[number >= 0][order].ravel()  # noqa: E731
+    free = ~flat(model.held)
+    start = matrix @ flat(np.where(model.held, model.displacement_mm, 0))
+    left = matrix @ flat(solution.displacement_mm)
+    share = np.linalg.norm(left[free]) / np.linalg.norm(start[free])
+    assert share == pytest.approx(solution.report.residuals[-1], rel=1e-3)
+    assert share <= 1e-7
+
+
+def loaded_outside():
+    modulus = np.full((4, 4, 4), 100.0)
+    modulus[3] = 0
+    force = np.zeros((3, 5, 5, 5))
+    force[2, 4, 4, 4] = -1.0
+    return replace(pressed(modulus, bonded=True), force_n=force)
+
+
+def held_outside():
+    modulus = np.full((4, 4, 4), 100.0)
+    modulus[:, :, 3] = 0
+    model = model_of(modulus)
+    model.held[2, :, :, 4] = True
+    return model
+
+
+def moved_outside():
+    modulus = np.full((4, 4, 4), 100.0)
+    modulus[:, :, 3] = 0
+    return pressed(modulus)
+
+
+def of_material(number, *constants):
+    model = pressed(np.full((4, 4, 4), 100.0))
+    grained = (TransverselyIsotropic(*constants),)
+    return replace(model, material=np.full((4, 4, 4), number, np.uint8), grained=grained)
+
+
 def unbalanced():
     model = pressed(np.full((4, 4, 4), 100.0))
     force = np.zeros(model.held.shape)
@@ -199,6 +304,11 @@ def hinged():
     ("model", "words"),
     [
         (unbalanced(), "nothing holds"),
+        (loaded_outside(), "touch no element"),
+        (held_outside(), "held lies on the body"),
+        (moved_outside(), "moved lies on the body"),
+        (of_material(1, 0.4, 0.2, 1.1, 0.25), "energy"),
+        (of_material(2, 0.4, 0.2, 0.3, 0.25), "materials"),
         (with_voxel(np.nan), "moduli"),
         (with_voxel(-1.0), "moduli"),
         (hinged(), "2 pieces"),

@@ -1,13 +1,17 @@
-"""How this room's kernels are compiled, and how their blocks are spread over threads.
+"""How this room's kernels are compiled, and how their work is spread over threads.
 
-A kernel takes `(begin, step, ...)` and works on the blocks begin, begin + step, ... of a division that depends on the
-problem alone, never on the number of threads; so one thread and many give the same bits. Kernels release the GIL and
-run on plain threads: no threading layer that breaks when a process forks or when two threads solve at once.
+A kernel works on pieces of the problem (layers, blocks of layers) whose division depends on the problem alone, never on
+the number of threads; so one thread and many give the same bits. Kernels release the GIL and run on plain threads: no
+threading layer that breaks when a process forks or when two threads solve at once. There are two kinds:
+
+- `(begin, step, ...)`, run by `Workers.run`, does the pieces begin, begin + step, ... of one sweep;
+- `(thread, threads, sync, ...)`, run by `Workers.together`, holds many sweeps and meets the other threads at `barrier`.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,31 +20,45 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import event
+from numba import types
+from numba.core import cgutils, event
+from numba.extending import intrinsic
 
 log = logging.getLogger(__name__)
 
 BLOCK = 16384
-"""Entries of a vector in one block. Own choice: some tens of microseconds of work, and it stays in the cache.
+"""Entries of a vector in one block. Own choice: some tens of microseconds of work, and it stays in the cache."""
 
-Kept kernels know this number and grid's LANE and MAX_RUN as they were: Numba looks for changes in a kernel's own file
-only, so remove the kept code (`__pycache__/*.nb?`) after changing one of them."""
-
-Kernel = Callable[..., None]
+Kernel = Callable[..., Any]
 
 
 def kernel(function: Kernel) -> Kernel:
     """Compile on first call and keep the machine code on disk for later processes.
 
     Numba keeps it beside the module or, where that folder is read-only, in the user's cache folder (or in
-    NUMBA_CACHE_DIR). Where none of them can be written the code is compiled once in each process.
+    NUMBA_CACHE_DIR). Where none of them can be written the code is compiled once in each process. Numba looks for
+    changes in a kernel's own file only: after a change of a constant or kernel that another file uses, remove the kept
+    code (`__pycache__/*.nb?`).
     """
-    options = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+    return _compiled(function)
+
+
+def inlined(function: Kernel) -> Kernel:
+    """The same for a part of a kernel, whose code is put into each caller.
+
+    A process that has just compiled could otherwise call another copy of it than one that loads kept code, and round
+    differently.
+    """
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: Kernel, **options: bool) -> Kernel:
+    options = {"nogil": True, "fastmath": True, **options}
     try:
-        return numba.njit(cache=True, **options)(function)
+        return numba.njit(cache=True, error_model="numpy", **options)(function)
     except RuntimeError:
         _tell_of_no_folder()
-        return numba.njit(**options)(function)
+        return numba.njit(error_model="numpy", **options)(function)
 
 
 @cache
@@ -65,6 +83,56 @@ class _Announcement(event.Listener):  # type: ignore[misc]
 
 event.register("numba:compile", _Announcement())
 
+ARRIVED, TURN = 0, 16
+"""Places in `sync`, on two cache lines: threads that have come to the barrier, and how often it has opened."""
+SPINS = 4000
+"""Looks at a closed barrier before the core is offered to others; own choice, some microseconds."""
+
+
+def _element_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    view = context.make_array(array_type)(context, builder, array)
+    return cgutils.get_item_pointer(context, builder, array_type, view, [index], wraparound=False)
+
+
+def _added(typing_context: Any, array: Any, index: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = _element_pointer(context, builder, array, *arguments)
+        one = context.get_constant(types.int64, 1)
+        return builder.atomic_rmw("add", pointer, one, "seq_cst")
+
+    return types.int64(array, types.intp), codegen
+
+
+def _seen(typing_context: Any, array: Any, index: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load_atomic(_element_pointer(context, builder, array, *arguments), "acquire", 8)
+
+    return types.int64(array, types.intp), codegen
+
+
+_add_one = intrinsic(_added)
+"""array[index] += 1 as one indivisible step; gives the value before."""
+_read = intrinsic(_seen)
+"""array[index], read from memory each time."""
+_offer_core = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
+
+
+@inlined
+def barrier(sync: Any, threads: Any) -> None:
+    """Wait until all threads are here; what they wrote before is seen by all after."""
+    if threads == 1:
+        return
+    turn = _read(sync, TURN)
+    if _add_one(sync, ARRIVED) == threads - 1:
+        sync[ARRIVED] = 0
+        _add_one(sync, TURN)
+        return
+    looks = 0
+    while _read(sync, TURN) == turn:
+        looks += 1
+        if looks > SPINS:
+            _offer_core()
+
 
 class Workers:
     """Runs kernels on a fixed number of threads, this one among them."""
@@ -74,17 +142,22 @@ class Workers:
         self._pool = pool
 
     def run(self, function: Kernel, *arguments: Any, phases: int = 1) -> None:
-        """All blocks, in `phases` rounds: blocks p, p + phases, ... run at the same time in round p."""
+        """All pieces, in `phases` rounds: pieces p, p + phases, ... run at the same time in round p."""
+        step = phases * self.threads
         for phase in range(phases):
-            step = phases * self.threads
-            others = [
-                self._pool.submit(function, phase + phases * thread, step, *arguments)
-                for thread in range(1, self.threads)
-                if self._pool is not None
-            ]
-            function(phase, step, *arguments)
-            for other in others:
-                other.result()
+            self._all(function, [(begin, step, *arguments) for begin in range(phase, step, phases)])
+
+    def together(self, function: Kernel, *arguments: Any) -> None:
+        """One call a thread, all at the same time."""
+        sync = np.zeros(2 * TURN, dtype=np.int64)
+        self._all(function, [(thread, self.threads, sync, *arguments) for thread in range(self.threads)])
+
+    def _all(self, function: Kernel, calls: list[tuple[Any, ...]]) -> None:
+        """One call a thread."""
+        others = [self._pool.submit(function, *call) for call in calls[1:] if self._pool is not None]
+        function(*calls[0])
+        for other in others:
+            other.result()
 
 
 ALONE = Workers(1, None)

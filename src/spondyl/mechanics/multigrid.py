@@ -2,22 +2,26 @@
 
 Each coarse level is the same problem on voxels twice as large, whose modulus is the mean of the eight it holds, void
 counting as zero. The smoother is Chebyshev's polynomial of the fourth kind over the diagonal (Lottes 2023), of a degree
-that grows from fine to coarse; the same before and after the coarse correction, so that the cycle is symmetric.
+that grows from fine to coarse; the same before and after the coarse correction, so that the cycle is symmetric. The
+levels are made here; `cycle` runs them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigvalsh_tridiagonal
 
-from spondyl.mechanics.compiled import ALONE, BLOCK, Workers, dot, kernel
-from spondyl.mechanics.element import Spacing, stiffness
-from spondyl.mechanics.grid import Lattice, corner_sum, lattice, layer_bounds, runs_along_x, touched_nodes
-from spondyl.mechanics.operator import SHARED_FROM_ELEMENTS, Operator, U, operator
+from spondyl.mechanics.compiled import ALONE, Workers, kernel
+from spondyl.mechanics.cycle import DEGREE, VECTOR, Packed, lanczos, one_cycle
+from spondyl.mechanics.element import Material, Spacing, modal_coefficients, stiffness
+from spondyl.mechanics.grid import ONE_MATERIAL, Lattice, lattice
+from spondyl.mechanics.operator import BUFFER, SHARED_FROM_ELEMENTS, Operator, U, add_runs, operator
 from spondyl.mechanics.rigid import free_rigid_modes
+from spondyl.values.voxel_model import TransverselyIsotropic
 
 DEGREES = (2, 3, 4, 5, 6)
 """Smoothing steps before and after, from the finest level down; the last holds for all below. Own choice: fastest of
@@ -25,143 +29,54 @@ those tried on the study's cylinder (1 to 4 throughout, and growing)."""
 COARSEST_NODES = 40
 """A level this small is solved by a dense inverse. Own choice: so small that the linear algebra library stays on one
 thread, whose number would change the last bits."""
-POWER_STEPS = 10
-POWER_MARGIN = 1.1
-"""The power iteration approaches the largest eigenvalue from below; own choice."""
 
-
-@kernel
-def _smooth_from_zero(begin: int, step: int, r: Any, d: Any, x: Any, inverse_diagonal: Any, alpha: Any) -> None:
-    """d = alpha D^-1 r; x = d: the first step where x was zero."""
-    for block in range(begin, (len(r) + BLOCK - 1) // BLOCK, step):
-        part = slice(block * BLOCK, (block + 1) * BLOCK)
-        rr, dd, xx, scale = r[part], d[part], x[part], inverse_diagonal[part]
-        for i in range(len(rr)):
-            change = alpha * scale[i] * rr[i]
-            dd[i] = change
-            xx[i] = change
-
-
-@kernel
-def _smooth(
-    begin: int, step: int, q: Any, r: Any, d: Any, x: Any, inverse_diagonal: Any, beta: Any, alpha: Any
-) -> None:
-    """r -= q; d = beta d + alpha D^-1 r; x += d."""
-    for block in range(begin, (len(r) + BLOCK - 1) // BLOCK, step):
-        part = slice(block * BLOCK, (block + 1) * BLOCK)
-        qq, rr, dd, xx, scale = q[part], r[part], d[part], x[part], inverse_diagonal[part]
-        for i in range(len(rr)):
-            residual = rr[i] - qq[i]
-            change = beta * dd[i] + alpha * scale[i] * residual
-            rr[i] = residual
-            dd[i] = change
-            xx[i] += change
-
-
-@kernel
-def _subtract(begin: int, step: int, b: Any, q: Any, r: Any) -> None:
-    """r = b - q."""
-    for block in range(begin, (len(r) + BLOCK - 1) // BLOCK, step):
-        part = slice(block * BLOCK, (block + 1) * BLOCK)
-        bb, qq, rr = b[part], q[part], r[part]
-        for i in range(len(rr)):
-            rr[i] = bb[i] - qq[i]
-
-
-@kernel
-def _prolong(
-    begin: int, step: int, fine: Any, coarse: Any, fine_stride: Any, coarse_stride: Any, rows: Any, blocks: Any
-) -> None:
-    """fine += P coarse, trilinear. A fine row lies on or midway between coarse rows: always the mean of four bases."""
-    quarter = fine.dtype.type(0.25)
-    half = fine.dtype.type(0.5)
-    for block in range(begin, len(blocks), step):
-        for row in range(blocks[block, 0], blocks[block, 1]):
-            start, length, odd = rows[row, 0], rows[row, 1], rows[row, 2]
-            pairs = (length + odd) // U(2) + U(1)
-            mean = np.empty(pairs, fine.dtype)
-            for component in range(3):
-                shift = U(component) * coarse_stride
-                c00, c10 = shift + rows[row, 3], shift + rows[row, 4]
-                c01, c11 = shift + rows[row, 5], shift + rows[row, 6]
-                for i in range(pairs):
-                    mean[i] = quarter * ((coarse[c00 + i] + coarse[c10 + i]) + (coarse[c01 + i] + coarse[c11 + i]))
-                first = U(component) * fine_stride + start
-                for i in range((length - odd + U(1)) // U(2)):  # on a coarse node along x
-                    fine[first + odd + U(2) * i] += mean[odd + i]
-                for i in range((length + odd) // U(2)):  # between two
-                    fine[first + U(1) - odd + U(2) * i] += half * (mean[i] + mean[i + U(1)])
-
-
-@kernel
-def _restrict(
-    begin: int, step: int, fine: Any, coarse: Any, fine_stride: Any, coarse_stride: Any, rows: Any, blocks: Any
-) -> None:
-    """coarse += P' fine; even blocks before odd ones, as they share a layer of coarse nodes."""
-    quarter = fine.dtype.type(0.25)
-    half = fine.dtype.type(0.5)
-    for block in range(begin, len(blocks), step):
-        for row in range(blocks[block, 0], blocks[block, 1]):
-            start, length, odd = rows[row, 0], rows[row, 1], rows[row, 2]
-            pairs = (length + odd) // U(2) + U(1)
-            share = np.empty(pairs, fine.dtype)
-            for component in range(3):
-                first = U(component) * fine_stride + start
-                share[:] = 0
-                for i in range((length - odd + U(1)) // U(2)):
-                    share[odd + i] = fine[first + odd + U(2) * i]
-                for i in range((length + odd) // U(2)):
-                    between = half * fine[first + U(1) - odd + U(2) * i]
-                    share[i] += between
-                    share[i + U(1)] += between
-                for corner in range(U(3), U(7)):
-                    target = U(component) * coarse_stride + rows[row, corner]
-                    for i in range(pairs):
-                        coarse[target + i] += quarter * share[i]
-
-
-@kernel
-def _matrix_vector(begin: int, step: int, matrix: Any, b: Any, x: Any) -> None:
-    for row in range(begin, len(x), step):
-        total = x.dtype.type(0)
-        for column in range(len(b)):
-            total += matrix[row, column] * b[column]
-        x[row] = total
-
-
-@dataclass(frozen=True, eq=False)
-class Transfer:
-    """Trilinear interpolation between a level and the next coarser one."""
-
-    rows: NDArray[np.uint64]
-    """(n, 7): first fine node, length, 1 where it starts at an odd x, first coarse node of four rows (y, z)."""
-    blocks: NDArray[np.uint64]
-    """(n, 2): first row and row after the last."""
+LANCZOS_STEPS = 6
+LANCZOS_MARGIN = 1.1
+"""Own choice: a few steps find the largest eigenvalue to some per cent, from below."""
 
 
 @dataclass(frozen=True, eq=False)
 class Level:
     operator: Operator
-    held: NDArray[np.bool_]
-    """(3, z + 1, y + 1, x + 1)."""
-    held_places: NDArray[np.int64]
-    """Places of held components in a vector."""
-    inverse_diagonal: NDArray[np.float32]
-    """0 at held components and where no node is."""
-    largest: float
-    """Largest eigenvalue of D^-1 K, slightly over-estimated."""
-    transfer: Transfer | None
-    """To the next coarser level; None on the coarsest."""
-    inverse: NDArray[np.float32] | None
+    held: NDArray[np.uint8]
+    """(3, z + 1, y + 1, x + 1), 1 where held."""
+    held_places: NDArray[np.uint64]
+    """Places of held components in a vector, node layer by node layer."""
+    layer_held: NDArray[np.uint64]
+    """(nz + 2,): where each node layer's held places begin, and the end."""
+    node_weight: NDArray[np.float32]
+    """(stride,): 1 / diag K up to `axis_factor` of the component; 0 where no node is."""
+    axis_factor: NDArray[np.float32]
+    rows: NDArray[np.uint64]
+    """(n, 7): first fine node, length, 1 where it starts at an odd x, first node of four rows (y, z) of the next
+    coarser level; none on the coarsest."""
+    scratch: tuple[NDArray[np.float32], ...]
+    """Right-hand side, solution, residual, change, product; owned by one solve."""
+    largest: float = 0.0
+    """Largest eigenvalue of D^-1 K, slightly over-estimated; 0 on the coarsest."""
+    inverse: NDArray[np.float32] | None = None
     """Dense inverse on the coarsest level, else None."""
-    scratch: NDArray[np.float32]
-    """(5, vector): right-hand side, solution, residual, change, product; owned by one solve."""
+
+    @property
+    def inverse_diagonal(self) -> NDArray[np.float32]:
+        """1 / diag K of a vector's entries; 0 at held components and where no node is."""
+        inverse = np.outer(self.axis_factor, self.node_weight).ravel()
+        inverse[self.held_places] = 0
+        return inverse
+
+
+class Levels(list[Level]):
+    """From fine to coarse, with the same arrays as the compiled cycle sees them."""
+
+    packed: Packed
+    shared: int
+    """How many of the finest levels are large enough to be shared among threads."""
 
 
 def place_of_components(grid: Lattice, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Places in a vector of the chosen components (3, z + 1, y + 1, x + 1) of existing nodes, in order."""
     exists = grid.node >= 0
-    return np.concatenate([axis * grid.stride + grid.node[chosen[axis] & exists] for axis in range(3)])
+    return np.concatenate([axis * grid.stride + grid.node[chosen[axis] & exists].astype(np.int64) for axis in range(3)])
 
 
 def hierarchy(
@@ -171,32 +86,38 @@ def hierarchy(
     poisson_ratio: float,
     held: NDArray[np.bool_],
     team: Workers = ALONE,
-) -> list[Level]:
-    """Levels from fine to coarse for moduli [z, y, x] and held components (3, z + 1, y + 1, x + 1)."""
-    levels: list[Level] = []
+    *,
+    material: NDArray[np.uint8] = ONE_MATERIAL,
+    grained: tuple[TransverselyIsotropic, ...] = (),
+) -> Levels:
+    """Levels from fine to coarse for moduli [z, y, x] and held components (3, z + 1, y + 1, x + 1).
+
+    `material` [z, y, x] numbers the materials as in VoxelModel. Coarse levels have one material: the mean of all,
+    weighted by their moduli.
+    """
+    mixture = _mixture(modulus, material, (poisson_ratio, *grained))
+    held_bytes = np.ascontiguousarray(held).view(np.uint8)
+    fine = operator(grid, modulus, spacing_mm, poisson_ratio, np.float32, grained=grained, team=team)
+    weighted = modulus * mixture.diagonal_share(spacing_mm)[material] if grained else modulus
+    levels = Levels()
     while True:
-        coarsest = grid.node_count <= COARSEST_NODES
-        single = operator(grid, modulus, spacing_mm, poisson_ratio, np.float32)
-        coarse_modulus = coarsened(modulus)
-        coarse_grid = lattice(coarse_modulus > 0)
-        places = place_of_components(grid, held)
-        inverse_diagonal = _inverse_diagonal(grid, modulus, stiffness(spacing_mm, poisson_ratio), places)
-        levels.append(
-            Level(
-                operator=single,
-                held=held,
-                held_places=places,
-                inverse_diagonal=inverse_diagonal,
-                largest=0.0 if coarsest else _largest_eigenvalue(single, inverse_diagonal, team),
-                transfer=None if coarsest else _transfer(grid, coarse_grid),
-                inverse=_dense_inverse(grid, modulus, spacing_mm, poisson_ratio, held) if coarsest else None,
-                scratch=np.zeros((5, 3 * grid.stride), dtype=np.float32),
-            )
-        )
-        if coarsest:
-            return levels
-        held = _coarse_held(held, touched_nodes(grid.active), coarse_grid)
-        grid, modulus, spacing_mm = coarse_grid, coarse_modulus, _doubled(spacing_mm)
+        alone = ALONE if grid.element_count < SHARED_FROM_ELEMENTS else team
+        if levels:
+            weighted = modulus
+            fine = operator(grid, modulus, spacing_mm, poisson_ratio, np.float32, team=alone)
+            fine = Operator(grid, fine.modulus, mixture.table(spacing_mm).astype(np.float32))
+        last = grid.node_count <= COARSEST_NODES
+        coarse = coarsened(modulus, alone)
+        coarse_grid = lattice(coarse > 0, team=alone)
+        rows = np.zeros((0, 7), dtype=np.uint64) if last else _rows(grid, coarse_grid, alone)
+        levels.append(_level(fine, weighted, mixture.diagonal(spacing_mm), held_bytes, rows, alone))
+        if last:
+            break
+        coarse_held = np.zeros((3, *coarse_grid.node.shape), dtype=np.uint8)
+        alone.run(_coarse_held, held_bytes, grid.node, coarse_grid.node, coarse_held)
+        held_bytes, grid, modulus, spacing_mm = coarse_held, coarse_grid, coarse, _doubled(spacing_mm)
+    _pack(levels, _dense_inverse(levels[-1], spacing_mm), team)
+    return levels
 
 
 def _doubled(spacing_mm: Spacing) -> Spacing:
@@ -204,137 +125,271 @@ def _doubled(spacing_mm: Spacing) -> Spacing:
     return 2 * x, 2 * y, 2 * z
 
 
-def coarsened(modulus: NDArray[np.float64]) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class _Mixture:
+    """Materials and their shares, by modulus, of the model."""
+
+    materials: tuple[Material, ...]
+    shares: NDArray[np.float64]
+
+    def table(self, spacing_mm: Spacing) -> NDArray[np.float64]:
+        """(1, 15), modal coefficients of the mean material."""
+        return sum(
+            share * modal_coefficients(spacing_mm, material)
+            for share, material in zip(self.shares, self.materials, strict=True)
+        )[None]
+
+    def diagonal(self, spacing_mm: Spacing) -> NDArray[np.float64]:
+        """(3,), the mean material's entry on the diagonal; all corners of a box have the same."""
+        return self.shares @ self._diagonals(spacing_mm)
+
+    def diagonal_share(self, spacing_mm: Spacing) -> NDArray[np.float64]:
+        """(materials,), each one's trace over the mean material's."""
+        return self._diagonals(spacing_mm).sum(axis=1) / self.diagonal(spacing_mm).sum()
+
+    def _diagonals(self, spacing_mm: Spacing) -> NDArray[np.float64]:
+        return np.array([stiffness(spacing_mm, material).diagonal()[:3] for material in self.materials])
+
+
+def _mixture(modulus: NDArray, material: NDArray[np.uint8], materials: tuple[Material, ...]) -> _Mixture:
+    if len(materials) == 1:
+        return _Mixture(materials, np.ones(1))
+    amounts = np.bincount(material.ravel(), weights=modulus.ravel(), minlength=len(materials))
+    return _Mixture(materials, amounts / amounts.sum())
+
+
+def _level(
+    single: Operator,
+    weighted: NDArray[np.float64],
+    diagonal: NDArray[np.float64],
+    held: NDArray[np.uint8],
+    rows: NDArray[np.uint64],
+    team: Workers,
+) -> Level:
+    grid = single.lattice
+    inverse_diagonal = np.zeros(grid.stride, dtype=np.float32)
+    team.run(_invert_around, np.ascontiguousarray(weighted), grid.node, inverse_diagonal)
+    places, layer_held = held_by_layer(grid, held)
+    factor = (1 / diagonal).astype(np.float32)
+    return Level(single, held, places, layer_held, inverse_diagonal, factor, rows, ())
+
+
+@kernel
+def _coarsen(begin: int, step: int, modulus: Any, coarse: Any) -> None:
+    layers, rows, columns = modulus.shape
+    for z in range(begin, coarse.shape[0], step):
+        for k in (2 * z, min(2 * z + 1, layers - 1)):
+            for j in range(rows):
+                for i in range(columns):
+                    coarse[z, j // 2, i // 2] += 0.125 * modulus[k, j, i]
+
+
+def coarsened(modulus: NDArray[np.float64], team: Workers = ALONE) -> NDArray[np.float64]:
     """Mean modulus of 2 x 2 x 2 voxels [z, y, x].
 
     An odd number of layers along z, the load, is filled up by repeating the last one and not by void: void would make
     the face that is held and moved half as stiff on every coarser level, and nearly double the iterations.
     """
-    odd_z, odd_y, odd_x = (size % 2 for size in modulus.shape)
-    padded = np.pad(modulus, ((0, odd_z), (0, 0), (0, 0)), mode="edge")
-    padded = np.pad(padded, ((0, 0), (0, odd_y), (0, odd_x)))
-    z, y, x = padded.shape
-    return padded.reshape(z // 2, 2, y // 2, 2, x // 2, 2).mean(axis=(1, 3, 5))
+    coarse = np.zeros(tuple(-(-size // 2) for size in modulus.shape))
+    team.run(_coarsen, np.ascontiguousarray(modulus), coarse)
+    return coarse
 
 
-def _inverse_diagonal(
-    grid: Lattice, modulus: NDArray[np.float64], element: NDArray[np.float64], held_places: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """1 / diag K. All corners of a box share one diagonal entry for each component."""
-    exists = grid.node >= 0
-    around = corner_sum(modulus)[exists]
-    inverse = np.zeros(3 * grid.stride)
-    for axis in range(3):
-        inverse[axis * grid.stride + grid.node[exists]] = 1 / (around * element[axis, axis])
-    inverse[held_places] = 0
-    return inverse.astype(np.float32)
+@kernel
+def _invert_around(begin: int, step: int, weight: Any, node: Any, inverse: Any) -> None:
+    """One over the sum of the weights of the elements around each node."""
+    layers, rows, columns = weight.shape
+    for z in range(begin, layers + 1, step):
+        row = np.zeros(columns + 2)
+        for y in range(rows + 1):
+            row[:] = 0
+            for k in range(max(z - 1, 0), min(z + 1, layers)):
+                for j in range(max(y - 1, 0), min(y + 1, rows)):
+                    for x in range(columns):
+                        row[x + 1] += weight[k, j, x]
+            for x in range(columns + 1):
+                place = node[z, y, x]
+                if place >= 0:
+                    inverse[place] = 1 / (row[x] + row[x + 1])
 
 
-def _largest_eigenvalue(single: Operator, inverse_diagonal: NDArray[np.float32], team: Workers) -> float:
-    """Largest eigenvalue of D^-1 K by power steps from a fixed start."""
-    vector = np.random.default_rng(0).random(len(inverse_diagonal), dtype=np.float32) - np.float32(0.5)
-    vector[inverse_diagonal == 0] = 0
-    if not vector.any():
-        return 1.0  # everything is held, so nothing will be smoothed
-    product = np.zeros_like(vector)
-    size = 1.0
-    for _ in range(POWER_STEPS):
-        vector *= np.float32(1 / np.sqrt(dot(team, vector, vector)))
-        single.apply(vector, product, team)
-        np.multiply(inverse_diagonal, product, out=vector)
-        size = float(np.sqrt(dot(team, vector, vector)))
-    return POWER_MARGIN * size
+def held_by_layer(grid: Lattice, held: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Places of held components in a vector, node layer by node layer, and where each layer's begin (nz + 2,)."""
+    counts = np.zeros(len(held[0]), dtype=np.int64)
+    _count_held(held, grid.node, counts)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64)
+    places = np.empty(int(starts[-1]), dtype=np.uint64)
+    _list_held(held, grid.node, grid.stride, places)
+    return places, starts
 
 
-def _transfer(fine: Lattice, coarse: Lattice) -> Transfer:
-    z, y, x, length = runs_along_x(fine.node >= 0, 10**9)
-    low_z, low_y, low_x = z // 2, y // 2, x // 2
-    high_z, high_y = (z + 1) // 2, (y + 1) // 2
-    bases = [coarse.node[k, j, low_x] for k in (low_z, high_z) for j in (low_y, high_y)]
-    rows = np.stack([fine.node[z, y, x], length, x % 2, *bases], axis=1).astype(np.uint64)
-    # Two fine layers to a coarse one: blocks of whole pairs, so that blocks of equal parity share no coarse layer.
-    pair = z // 2
-    bounds = np.searchsorted(pair, layer_bounds(np.bincount(pair, weights=length)))
-    return Transfer(rows, np.stack([bounds[:-1], bounds[1:]], axis=1).astype(np.uint64))
+@kernel
+def _count_held(held: Any, node: Any, counts: Any) -> None:
+    for z in range(node.shape[0]):
+        for component in range(3):
+            for y in range(node.shape[1]):
+                for x in range(node.shape[2]):
+                    counts[z] += held[component, z, y, x] and node[z, y, x] >= 0
 
 
-def _coarse_held(held: NDArray[np.bool_], touched: NDArray[np.bool_], coarse: Lattice) -> NDArray[np.bool_]:
+@kernel
+def _list_held(held: Any, node: Any, stride: int, places: Any) -> None:
+    found = 0
+    for z in range(node.shape[0]):
+        for component in range(3):
+            for y in range(node.shape[1]):
+                for x in range(node.shape[2]):
+                    if held[component, z, y, x] and node[z, y, x] >= 0:
+                        places[found] = component * stride + node[z, y, x]
+                        found += 1
+
+
+@kernel
+def _fill_rows(begin: int, step: int, node: Any, coarse_node: Any, layer_row: Any, rows: Any) -> None:
+    for z in range(begin, node.shape[0], step):
+        row = np.int64(layer_row[z]) - 1
+        for y in range(node.shape[1]):
+            before = -1
+            for x in range(node.shape[2]):
+                place = node[z, y, x]
+                if place >= 0 and before < 0:
+                    row += 1
+                    rows[row, 0], rows[row, 2] = place, x % 2
+                    for corner in range(4):
+                        k, j = (z + corner // 2) // 2, (y + corner % 2) // 2
+                        rows[row, 3 + corner] = coarse_node[k, j, x // 2]
+                if place >= 0:
+                    rows[row, 1] += U(1)
+                before = place
+
+
+def _rows(fine: Lattice, coarse: Lattice, team: Workers) -> NDArray[np.uint64]:
+    rows = np.zeros((fine.row_count, 7), dtype=np.uint64)
+    team.run(_fill_rows, fine.node, coarse.node, fine.layer_row, rows)
+    return rows
+
+
+@kernel
+def _coarse_held(begin: int, step: int, held: Any, node: Any, coarse_node: Any, coarse_held: Any) -> None:
     """A coarse component is held where the fine one at its place is, or where no free fine one depends on it."""
-    shape = tuple(2 * size + 1 for size in coarse.shape)
-    beyond = [(0, 0), *((0, wide - size) for wide, size in zip(shape, touched.shape, strict=True))]
-    coincident = np.pad(held & touched, beyond)[:, ::2, ::2, ::2]
-    free = np.pad(~held & touched, beyond)
-    for axis in (1, 2, 3):
-        fine = np.moveaxis(free, axis, 0)
-        near = fine[::2].copy()
-        near[:-1] |= fine[1::2]
-        near[1:] |= fine[1::2]
-        free = np.moveaxis(near, 0, axis)
-    return coincident | ~free
+    layers, rows, columns = node.shape
+    for z in range(begin, coarse_node.shape[0], step):
+        for component in range(3):
+            for y in range(coarse_node.shape[1]):
+                for x in range(coarse_node.shape[2]):
+                    if coarse_node[z, y, x] < 0:
+                        continue
+                    inside = 2 * z < layers and 2 * y < rows and 2 * x < columns
+                    if inside and node[2 * z, 2 * y, 2 * x] >= 0:
+                        coarse_held[component, z, y, x] = held[component, 2 * z, 2 * y, 2 * x]
+                        continue
+                    free = 0
+                    for k in range(max(2 * z - 1, 0), min(2 * z + 2, layers)):
+                        for j in range(max(2 * y - 1, 0), min(2 * y + 2, rows)):
+                            for i in range(max(2 * x - 1, 0), min(2 * x + 2, columns)):
+                                free += node[k, j, i] >= 0 and not held[component, k, j, i]
+                    coarse_held[component, z, y, x] = free == 0
 
 
-def _dense_inverse(
-    grid: Lattice, modulus: NDArray[np.float64], spacing_mm: Spacing, poisson_ratio: float, held: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+@kernel
+def _columns(operator_arrays: Any, free: Any, matrix: Any) -> None:
+    """K's rows and columns at the places in `free`, column by column."""
+    modulus, stride, runs, table = operator_arrays
+    buffer = np.zeros(BUFFER, np.float64)
+    unit, product = np.zeros(3 * stride), np.zeros(3 * stride)
+    for column in range(len(free)):
+        unit[free[column]] = 1
+        product[:] = 0
+        add_runs(unit, product, modulus, stride, runs, 0, len(runs), table, buffer)
+        unit[free[column]] = 0
+        for row in range(len(free)):
+            matrix[row, column] = product[free[row]]
+
+
+def _dense_inverse(level: Level, spacing_mm: Spacing) -> NDArray[np.float32]:
     """Inverse of the coarsest K over its free components; rigid motions that stay free are given a stiffness."""
-    size = 3 * grid.stride
-    double = operator(grid, modulus, spacing_mm, poisson_ratio)
+    single, held = level.operator, level.held.astype(bool)
+    grid = single.lattice
     free = place_of_components(grid, ~held)
-    inverse = np.zeros((size, size), dtype=np.float32)
+    inverse = np.zeros((3 * grid.stride, 3 * grid.stride), dtype=np.float32)
     if not len(free):
         return inverse
     matrix = np.empty((len(free), len(free)))
-    unit, product = np.zeros(size), np.zeros(size)
-    for column, place in enumerate(free):
-        unit[place] = 1
-        double.apply(unit, product)
-        unit[place] = 0
-        matrix[:, column] = product[free]
+    arrays = (single.modulus.astype(np.float64), U(grid.stride), grid.runs, single.coefficients.astype(np.float64))
+    _columns(arrays, free, matrix)
     rigid = free_rigid_modes(grid, spacing_mm, held)[:, free]
     matrix += rigid.T @ rigid * np.diag(matrix).max()
     inverse[np.ix_(free, free)] = np.linalg.inv(matrix)
     return inverse
 
 
-def v_cycle(levels: list[Level], team: Workers, depth: int = 0) -> NDArray[np.float32]:
-    """One cycle for the right-hand side in `scratch[0]` of that level; the result lies in its `scratch[1]`."""
-    level = levels[depth]
-    b, x, r, _, q = level.scratch
-    if level.transfer is None:
-        _matrix_vector(0, 1, level.inverse, b, x)
-        return x
-    if level.operator.lattice.element_count < SHARED_FROM_ELEMENTS:
-        team = ALONE
-    below = levels[depth + 1]
-    steps = DEGREES[min(depth, len(DEGREES) - 1)]
-    strides = U(level.operator.lattice.stride), U(below.operator.lattice.stride)
+def _pack(levels: Levels, inverse: NDArray[np.float32], team: Workers) -> None:
+    """Lay all levels one after the other for the compiled cycle, and find each smoother's largest eigenvalue."""
+    grids = [level.operator.lattice for level in levels]
+    sizes = [
+        (3 * grid.stride, grid.stride, grid.element_count, len(grid.runs), len(grid.blocks), len(grid.layer_start),
+         len(level.rows), len(level.held_places))
+        for grid, level in zip(grids, levels, strict=True)
+    ]  # fmt: skip
+    table = np.zeros((len(levels) + 1, 9), dtype=np.int64)
+    table[1:, :8] = np.cumsum(sizes, axis=0)
+    table[:-1, DEGREE] = [DEGREES[min(depth, len(DEGREES) - 1)] for depth in range(len(levels))]
+    materials = levels[0].operator.coefficients.shape[0]
+    coefficients = np.zeros((len(levels), materials, 15), dtype=np.float32)
+    for depth, level in enumerate(levels):
+        coefficients[depth, : len(level.operator.coefficients)] = level.operator.coefficients
+    vectors = [np.zeros(table[-1, VECTOR], dtype=np.float32) for _ in range(5)]
+    packed = Packed(
+        table=table,
+        largest=np.ones(len(levels)),
+        axis_factor=np.array([level.axis_factor for level in levels]),
+        coefficients=coefficients,
+        modulus=np.concatenate([level.operator.modulus for level in levels]),
+        inverse_diagonal=np.concatenate([level.node_weight for level in levels]),
+        runs=np.concatenate([grid.runs for grid in grids]),
+        blocks=np.concatenate([grid.blocks for grid in grids]),
+        layer_start=np.concatenate([grid.layer_start for grid in grids]),
+        layer_run=np.concatenate([np.append(grid.layer_run, grid.layer_run[-1]) for grid in grids]),
+        layer_row=np.concatenate([grid.layer_row for grid in grids]),
+        layer_held=np.concatenate([level.layer_held for level in levels]),
+        rows=np.concatenate([level.rows for level in levels]),
+        held=np.concatenate([level.held_places for level in levels]),
+        inverse=inverse,
+        b=vectors[0],
+        x=vectors[1],
+        r=vectors[2],
+        d=vectors[3],
+        q=vectors[4],
+        partial=np.zeros(4 * len(grids[0].layer_start)),
+    )
+    levels.packed = packed
+    levels.shared = sum(grid.element_count >= SHARED_FROM_ELEMENTS for grid in grids[:-1])
+    for depth in range(len(levels)):
+        part = slice(table[depth, VECTOR], table[depth + 1, VECTOR])
+        coarsest = depth == len(levels) - 1
+        if not coarsest:
+            packed.largest[depth] = _largest_eigenvalue(packed, depth, team if depth < levels.shared else ALONE)
+        levels[depth] = replace(
+            levels[depth],
+            scratch=tuple(vector[part] for vector in vectors),
+            largest=0.0 if coarsest else float(packed.largest[depth]),
+            inverse=inverse if coarsest else None,
+        )
+    for vector in vectors:
+        vector[:] = 0
 
-    r[:] = b
-    _smooth_steps(level, steps, team, from_zero=True)
-    level.operator.apply(x, q, team)
-    team.run(_subtract, b, q, r)
-    r[level.held_places] = 0
-    below.scratch[0][:] = 0
-    team.run(_restrict, r, below.scratch[0], *strides, level.transfer.rows, level.transfer.blocks, phases=2)
-    below.scratch[0][below.held_places] = 0
 
-    correction = v_cycle(levels, team, depth + 1)
-    team.run(_prolong, x, correction, *strides, level.transfer.rows, level.transfer.blocks)
-    x[level.held_places] = 0
-    r[:] = b
-    _smooth_steps(level, steps, team, from_zero=False)
-    return x
+def _largest_eigenvalue(packed: Packed, depth: int, team: Workers) -> float:
+    """Of D^-1 K, from a few Lanczos steps, which approach it from below."""
+    diagonal, beside = np.zeros(LANCZOS_STEPS), np.zeros(LANCZOS_STEPS - 1)
+    team.together(lanczos, packed, depth, diagonal, beside)
+    if not diagonal.any():
+        return 1.0  # everything is held, so nothing will be smoothed
+    return LANCZOS_MARGIN * float(eigvalsh_tridiagonal(diagonal, beside).max())
 
 
-def _smooth_steps(level: Level, steps: int, team: Workers, *, from_zero: bool) -> None:
-    """Chebyshev smoothing of the fourth kind; r holds b on entry and the residual before the last step on exit."""
-    _, x, r, d, q = level.scratch
-    single = np.float32
-    for step in range(steps):
-        alpha = single((8 * step + 4) / (2 * step + 3) / level.largest)
-        if step == 0 and from_zero:
-            team.run(_smooth_from_zero, r, d, x, level.inverse_diagonal, alpha)
-            continue
-        level.operator.apply(d if step else x, q, team)
-        beta = single((2 * step - 1) / (2 * step + 3) if step else 0)
-        team.run(_smooth, q, r, d, x, level.inverse_diagonal, beta, alpha)
+def v_cycle(levels: list[Level], team: Workers) -> NDArray[np.float32]:
+    """One cycle for the right-hand side in `levels[0].scratch[0]`, zero at held places; the result is `scratch[1]`."""
+    assert isinstance(levels, Levels)
+    team.together(one_cycle, levels.packed, levels.shared)
+    return levels[0].scratch[1]

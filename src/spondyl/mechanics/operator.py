@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from spondyl.mechanics.compiled import ALONE, Workers, kernel
-from spondyl.mechanics.element import Spacing, modal_coefficients
+from spondyl.mechanics.compiled import ALONE, Workers, barrier, inlined, kernel
+from spondyl.mechanics.element import Material, Spacing, modal_coefficients
 from spondyl.mechanics.grid import LANE, MAX_RUN, Lattice
+from spondyl.values.voxel_model import TransverselyIsotropic
 
 SHARED_FROM_ELEMENTS = 20000
 """Below so many elements one thread is faster than handing the work round. Own choice, from timing on two cores."""
@@ -26,12 +27,13 @@ U = np.uint64
 ROW = U(MAX_RUN + 1 + LANE)
 LANE_U = U(LANE)
 MODULUS = U(12) * ROW  # row of the element's moduli, after 12 node rows
-TO_RIGHT = U(13) * ROW  # 12 rows of modal forces on each element's right nodes
-TO_LEFT = U(25) * ROW  # 12 rows on its left nodes
-BUFFER = int(U(37) * ROW)
+TO_RIGHT = U(0)  # 12 rows of forces on each element's right nodes
+TO_LEFT = U(12) * ROW  # 12 rows on its left nodes
+BUFFER = (2, int(U(24) * ROW))
+"""Node rows and forces: two arrays, or LLVM would take narrow vectors lest a load wait for a store nearby."""
 
 
-@kernel
+@inlined
 def _gather(u: Any, buffer: Any, stride: Any, n00: Any, n10: Any, n01: Any, n11: Any, width: Any) -> None:
     """Sums and differences over y and z of the four node rows, for each component."""
     for component in range(3):
@@ -52,13 +54,13 @@ def _gather(u: Any, buffer: Any, stride: Any, n00: Any, n10: Any, n01: Any, n11:
             buffer[out + U(3) * ROW + i] = high_y - low_y
 
 
-@kernel
-def _elements(buffer: Any, width: Any, k: Any) -> None:
+@inlined
+def _elements(buffer: Any, forces: Any, width: Any, k: Any) -> None:
     """Modal forces of every element in the row.
 
     u, v, w are the components; the digit is the mode: bit 1 for xi, 2 for eta, 4 for zeta. Mode 0 is a rigid shift.
     """
-    third = k[0] / (k[0] + k[0] + k[0])
+    third = k[0] / (k[0] + k[0] + k[0])  # in the precision of k
     xu, xv, xw, yu, yv, yw, zu, zv, zw = k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8]
     lam_xy, mu_xy, lam_xz, mu_xz, lam_yz, mu_yz = k[9], k[10], k[11], k[12], k[13], k[14]
     for i in range(width):
@@ -108,75 +110,98 @@ def _elements(buffer: Any, width: Any, k: Any) -> None:
         fw6 = third * ((yw + zw) * w6 + lam_xz * u3)
         fw7 = third * third * (xw + yw + zw) * w7
 
-        buffer[TO_RIGHT + j] = fu1
-        buffer[TO_RIGHT + ROW + j] = fu2 + fu3
-        buffer[TO_RIGHT + U(2) * ROW + j] = fu4 + fu5
-        buffer[TO_RIGHT + U(3) * ROW + j] = fu6 + fu7
-        buffer[TO_RIGHT + U(4) * ROW + j] = fv1
-        buffer[TO_RIGHT + U(5) * ROW + j] = fv2 + fv3
-        buffer[TO_RIGHT + U(6) * ROW + j] = fv4 + fv5
-        buffer[TO_RIGHT + U(7) * ROW + j] = fv6 + fv7
-        buffer[TO_RIGHT + U(8) * ROW + j] = fw1
-        buffer[TO_RIGHT + U(9) * ROW + j] = fw2 + fw3
-        buffer[TO_RIGHT + U(10) * ROW + j] = fw4 + fw5
-        buffer[TO_RIGHT + U(11) * ROW + j] = fw6 + fw7
-        buffer[TO_LEFT + i] = -fu1
-        buffer[TO_LEFT + ROW + i] = fu2 - fu3
-        buffer[TO_LEFT + U(2) * ROW + i] = fu4 - fu5
-        buffer[TO_LEFT + U(3) * ROW + i] = fu6 - fu7
-        buffer[TO_LEFT + U(4) * ROW + i] = -fv1
-        buffer[TO_LEFT + U(5) * ROW + i] = fv2 - fv3
-        buffer[TO_LEFT + U(6) * ROW + i] = fv4 - fv5
-        buffer[TO_LEFT + U(7) * ROW + i] = fv6 - fv7
-        buffer[TO_LEFT + U(8) * ROW + i] = -fw1
-        buffer[TO_LEFT + U(9) * ROW + i] = fw2 - fw3
-        buffer[TO_LEFT + U(10) * ROW + i] = fw4 - fw5
-        buffer[TO_LEFT + U(11) * ROW + i] = fw6 - fw7
+        total, slant = fu2 + fu4, fu2 - fu4
+        even00, even10, even01, even11 = fu6 - total, slant - fu6, -slant - fu6, fu6 + total
+        total, slant = fu3 + fu5, fu3 - fu5
+        outer, inner = fu1 + fu7, fu1 - fu7
+        odd00, odd10, odd01, odd11 = outer - total, inner + slant, inner - slant, outer + total
+        forces[TO_RIGHT + j] = even00 + odd00
+        forces[TO_RIGHT + ROW + j] = even10 + odd10
+        forces[TO_RIGHT + U(2) * ROW + j] = even01 + odd01
+        forces[TO_RIGHT + U(3) * ROW + j] = even11 + odd11
+        forces[TO_LEFT + i] = even00 - odd00
+        forces[TO_LEFT + ROW + i] = even10 - odd10
+        forces[TO_LEFT + U(2) * ROW + i] = even01 - odd01
+        forces[TO_LEFT + U(3) * ROW + i] = even11 - odd11
+
+        total, slant = fv2 + fv4, fv2 - fv4
+        even00, even10, even01, even11 = fv6 - total, slant - fv6, -slant - fv6, fv6 + total
+        total, slant = fv3 + fv5, fv3 - fv5
+        outer, inner = fv1 + fv7, fv1 - fv7
+        odd00, odd10, odd01, odd11 = outer - total, inner + slant, inner - slant, outer + total
+        forces[TO_RIGHT + U(4) * ROW + j] = even00 + odd00
+        forces[TO_RIGHT + U(5) * ROW + j] = even10 + odd10
+        forces[TO_RIGHT + U(6) * ROW + j] = even01 + odd01
+        forces[TO_RIGHT + U(7) * ROW + j] = even11 + odd11
+        forces[TO_LEFT + U(4) * ROW + i] = even00 - odd00
+        forces[TO_LEFT + U(5) * ROW + i] = even10 - odd10
+        forces[TO_LEFT + U(6) * ROW + i] = even01 - odd01
+        forces[TO_LEFT + U(7) * ROW + i] = even11 - odd11
+
+        total, slant = fw2 + fw4, fw2 - fw4
+        even00, even10, even01, even11 = fw6 - total, slant - fw6, -slant - fw6, fw6 + total
+        total, slant = fw3 + fw5, fw3 - fw5
+        outer, inner = fw1 + fw7, fw1 - fw7
+        odd00, odd10, odd01, odd11 = outer - total, inner + slant, inner - slant, outer + total
+        forces[TO_RIGHT + U(8) * ROW + j] = even00 + odd00
+        forces[TO_RIGHT + U(9) * ROW + j] = even10 + odd10
+        forces[TO_RIGHT + U(10) * ROW + j] = even01 + odd01
+        forces[TO_RIGHT + U(11) * ROW + j] = even11 + odd11
+        forces[TO_LEFT + U(8) * ROW + i] = even00 - odd00
+        forces[TO_LEFT + U(9) * ROW + i] = even10 - odd10
+        forces[TO_LEFT + U(10) * ROW + i] = even01 - odd01
+        forces[TO_LEFT + U(11) * ROW + i] = even11 - odd11
 
 
-@kernel
-def _scatter(y: Any, buffer: Any, stride: Any, n00: Any, n10: Any, n01: Any, n11: Any, width: Any) -> None:
-    """Modal forces back to the four node rows, over the node rows' buffers."""
+@inlined
+def _scatter(y: Any, forces: Any, stride: Any, n00: Any, n10: Any, n01: Any, n11: Any, width: Any) -> None:
+    """Add the forces to the four node rows."""
     for component in range(3):
-        out = U(4 * component) * ROW
-        right = TO_RIGHT + out
-        left = TO_LEFT + out
-        for i in range(width):
-            f = buffer[right + i] + buffer[left + i]
-            f_y = buffer[right + ROW + i] + buffer[left + ROW + i]
-            f_z = buffer[right + U(2) * ROW + i] + buffer[left + U(2) * ROW + i]
-            f_yz = buffer[right + U(3) * ROW + i] + buffer[left + U(3) * ROW + i]
-            buffer[out + i] = (f + f_yz) - (f_y + f_z)
-            buffer[out + ROW + i] = (f - f_yz) + (f_y - f_z)
-            buffer[out + U(2) * ROW + i] = (f - f_yz) - (f_y - f_z)
-            buffer[out + U(3) * ROW + i] = (f + f_yz) + (f_y + f_z)
         for corner, node in enumerate((n00, n10, n01, n11)):
             start = U(component) * stride + node
             row = y[start : start + width]
-            source = out + U(corner) * ROW
+            right = TO_RIGHT + U(4 * component + corner) * ROW
+            left = TO_LEFT + U(4 * component + corner) * ROW
             for i in range(width):
-                row[i] += buffer[source + i]
+                row[i] += forces[right + i] + forces[left + i]
+
+
+@inlined
+def add_runs(
+    u: Any, y: Any, modulus: Any, stride: Any, runs: Any, first_run: Any, end_run: Any, table: Any, buffers: Any
+) -> None:
+    """y += K u of the elements of some runs."""
+    buffer, forces = buffers[0], buffers[1]
+    for run in range(first_run, end_run):
+        n00, n10, n01, n11 = runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 3]
+        first, length = runs[run, 4], runs[run, 5]
+        width = (length + LANE_U) // LANE_U * LANE_U  # length + 1 nodes, in whole lanes
+        for i in range(length):
+            buffer[MODULUS + i] = modulus[first + i]
+        for i in range(length, width):
+            buffer[MODULUS + i] = 0
+        _gather(u, buffer, stride, n00, n10, n01, n11, width)
+        _elements(buffer, forces, width, table[runs[run, 6]])
+        _scatter(y, forces, stride, n00, n10, n01, n11, width)
+
+
+@inlined
+def clear_places(y: Any, stride: Any, start: Any, stop: Any) -> None:
+    for component in range(3):
+        y[U(component) * stride + start : U(component) * stride + stop] = 0
 
 
 @kernel
-def _apply(
-    begin: int, step: int, u: Any, y: Any, modulus: Any, stride: Any, runs: Any, blocks: Any, coefficients: Any
+def product(
+    thread: int, threads: int, sync: Any, u: Any, y: Any, modulus: Any, stride: Any, runs: Any, blocks: Any, table: Any
 ) -> None:
+    """y = K u; even blocks of layers, then odd ones."""
     buffer = np.zeros(BUFFER, u.dtype)
-    for block in range(begin, len(blocks), step):
-        for component in range(3):
-            y[U(component) * stride + blocks[block, 2] : U(component) * stride + blocks[block, 3]] = 0
-        for run in range(blocks[block, 0], blocks[block, 1]):
-            n00, n10, n01, n11 = runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 3]
-            first, length = runs[run, 4], runs[run, 5]
-            width = (length + LANE_U) // LANE_U * LANE_U  # length + 1 nodes, in whole lanes
-            for i in range(length):
-                buffer[MODULUS + i] = modulus[first + i]
-            for i in range(length, width):
-                buffer[MODULUS + i] = 0
-            _gather(u, buffer, stride, n00, n10, n01, n11, width)
-            _elements(buffer, width, coefficients)
-            _scatter(y, buffer, stride, n00, n10, n01, n11, width)
+    for phase in range(2):
+        for block in range(phase + 2 * thread, len(blocks), 2 * threads):
+            clear_places(y, stride, blocks[block, 2], blocks[block, 3])
+            add_runs(u, y, modulus, stride, runs, blocks[block, 0], blocks[block, 1], table, buffer)
+        barrier(sync, threads)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,32 +210,42 @@ class Operator:
 
     lattice: Lattice
     modulus: NDArray
+    """Of each element, in the lattice's order."""
     coefficients: NDArray
+    """(materials, 15), `element.modal_coefficients` of each."""
 
     def apply(self, u: NDArray, out: NDArray, team: Workers = ALONE) -> None:
         """out = K u; forces in N for displacements in mm."""
-        if self.lattice.element_count < SHARED_FROM_ELEMENTS:
+        grid = self.lattice
+        if grid.element_count < SHARED_FROM_ELEMENTS:
             team = ALONE
-        stride = U(self.lattice.stride)
-        team.run(
-            _apply,
-            u,
-            out,
-            self.modulus,
-            stride,
-            self.lattice.runs,
-            self.lattice.blocks,
-            self.coefficients,
-            phases=2,
-        )
+        team.together(product, u, out, self.modulus, U(grid.stride), grid.runs, grid.blocks, self.coefficients)
+
+
+@kernel
+def _pack(begin: int, step: int, modulus: Any, layer_element: Any, packed: Any) -> None:
+    for z in range(begin, modulus.shape[0], step):
+        element = layer_element[z]
+        for y in range(modulus.shape[1]):
+            for x in range(modulus.shape[2]):
+                if modulus[z, y, x] > 0:
+                    packed[element] = modulus[z, y, x]
+                    element += U(1)
 
 
 def operator(
-    grid: Lattice, modulus_mpa: NDArray, spacing_mm: Spacing, poisson_ratio: float, dtype: DTypeLike = np.float64
+    grid: Lattice,
+    modulus_mpa: NDArray,
+    spacing_mm: Spacing,
+    poisson_ratio: float,
+    dtype: DTypeLike = np.float64,
+    *,
+    grained: tuple[TransverselyIsotropic, ...] = (),
+    team: Workers = ALONE,
 ) -> Operator:
     """K for moduli [z, y, x] in MPa on the lattice of their non-zero voxels."""
-    return Operator(
-        lattice=grid,
-        modulus=modulus_mpa[grid.active].astype(dtype),
-        coefficients=modal_coefficients(spacing_mm, poisson_ratio).astype(dtype),
-    )
+    packed = np.empty(grid.element_count, dtype=dtype)
+    team.run(_pack, np.ascontiguousarray(modulus_mpa), grid.layer_element, packed)
+    materials: tuple[Material, ...] = (poisson_ratio, *grained)
+    table = np.array([modal_coefficients(spacing_mm, material) for material in materials])
+    return Operator(lattice=grid, modulus=packed, coefficients=table.astype(dtype))

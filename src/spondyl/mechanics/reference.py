@@ -11,17 +11,22 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import cg, spsolve
 
-from spondyl.mechanics.element import Spacing, corner_signs, stiffness
-from spondyl.mechanics.solve import Solution, check
+from spondyl.mechanics.check import check
+from spondyl.mechanics.element import Material, Spacing, corner_signs, stiffness
+from spondyl.mechanics.solve import Solution
 from spondyl.values.strength import SolveReport, SolveStatus
-from spondyl.values.voxel_model import VoxelModel
+from spondyl.values.voxel_model import TransverselyIsotropic, VoxelModel
 
 DIRECT_UP_TO = 6000
 """Unknowns solved by factorisation; above it, conjugate gradients over the diagonal need less memory. Own choice."""
 
 
 def assembled(
-    modulus_mpa: NDArray[np.float64], spacing_mm: Spacing, poisson_ratio: float
+    modulus_mpa: NDArray[np.float64],
+    spacing_mm: Spacing,
+    poisson_ratio: float,
+    material: NDArray[np.uint8] | None = None,
+    grained: tuple[TransverselyIsotropic, ...] = (),
 ) -> tuple[sparse.csr_array, NDArray[np.int32]]:
     """K for moduli (nx, ny, nz), and each corner's number (nx + 1, ny + 1, nz + 1), -1 where no element is.
 
@@ -33,8 +38,10 @@ def assembled(
     touched = np.unique(corners.reshape(-1, 3), axis=0)
     number[tuple(touched.T)] = np.arange(len(touched))
     unknown = (3 * number[tuple(np.moveaxis(corners, 2, 0))][:, :, None] + np.arange(3, dtype=np.int32)).reshape(-1, 24)
-    element = stiffness(spacing_mm, poisson_ratio)
-    values = modulus_mpa[tuple(active.T)][:, None, None] * element
+    materials: tuple[Material, ...] = (poisson_ratio, *grained)
+    elements = np.array([stiffness(spacing_mm, each) for each in materials])
+    kind = 0 if material is None else material[tuple(active.T)]
+    values = modulus_mpa[tuple(active.T)][:, None, None] * elements[kind]
     rows = np.broadcast_to(unknown[:, :, None], values.shape)
     columns = np.broadcast_to(unknown[:, None, :], values.shape)
     size = 3 * len(touched)
@@ -52,7 +59,7 @@ def solve_assembled(
     and improved only if it falls short.
     """
     check(model)
-    matrix, number = assembled(model.modulus_mpa, model.spacing_mm, model.poisson_ratio)
+    matrix, number = assembled(model.modulus_mpa, model.spacing_mm, model.poisson_ratio, model.material, model.grained)
     exists = number >= 0
     at = np.argwhere(exists)[np.argsort(number[exists])]
     nodes = tuple(at.T)

@@ -1,25 +1,29 @@
-"""Displacements of a voxel model: conjugate gradients in double precision, preconditioned by multigrid."""
+"""Displacements of a voxel model: conjugate gradients preconditioned by multigrid."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
 from spondyl.core.errors import ModelError
-from spondyl.mechanics.compiled import BLOCK, Workers, block_count, dot, kernel, workers
-from spondyl.mechanics.grid import Lattice, lattice
-from spondyl.mechanics.multigrid import Level, hierarchy, place_of_components, v_cycle
+from spondyl.mechanics.check import check as check
+from spondyl.mechanics.compiled import ALONE, Workers, kernel, workers
+from spondyl.mechanics.grid import ONE_MATERIAL, Lattice, lattice
+from spondyl.mechanics.krylov import ROUND_OFF, Double, conjugate_gradients
+from spondyl.mechanics.multigrid import Levels, hierarchy, v_cycle
 from spondyl.mechanics.operator import Operator, operator
-from spondyl.mechanics.rigid import free_rigid_modes
+from spondyl.mechanics.rigid import FreeMotions, free_motions
 from spondyl.values.strength import SolveReport, SolveStatus
 from spondyl.values.voxel_model import VoxelModel
 
 TOLERANCE = 1e-6
 """Relative residual. The reaction's error goes with its square: all digits printed agreed in the study. Own choice."""
+SEARCHED_TO = 0.3
+"""Share of the tolerance that is aimed at. The error of a reaction goes with the square of the residual only while
+search directions stay conjugate, which single precision does not quite keep; own choice, about an iteration more."""
 MAX_ITERATIONS = 300
 BALANCE = 1e-6
 """Share of the load that may push along a free rigid motion; own choice, far above round-off."""
@@ -48,59 +52,85 @@ def solve(
     The result is the same to the last bit for any number of threads. Raises ModelError for a model that can't be
     posed (no voxel, moduli or displacements that are no numbers, loose pieces, unbalanced forces).
     """
-    check(model)
-    modulus = np.ascontiguousarray(model.modulus_mpa.T, dtype=np.float64)
-    held = model.held.transpose(0, 3, 2, 1)
-    grid = lattice(modulus > 0)
-    stiffness = operator(grid, modulus, model.spacing_mm, model.poisson_ratio)
-    held_places = place_of_components(grid, held)
-    rigid = free_rigid_modes(grid, model.spacing_mm, held)
-    prescribed = np.zeros(3 * grid.stride)
-    prescribed[held_places] = to_vector(grid, model.displacement_mm)[held_places]
-    with workers(threads) as team:
-        load = np.zeros_like(prescribed) if model.force_n is None else to_vector(grid, model.force_n)
-        product = np.zeros_like(prescribed)
-        stiffness.apply(prescribed, product, team)
-        right_side = load - product
-        right_side[held_places] = 0
-        _check_balance(rigid, load)
-        levels = hierarchy(grid, modulus, model.spacing_mm, model.poisson_ratio, held, team)
-        change, report = _conjugate_gradients(stiffness, levels, right_side, team, tolerance, max_iterations)
-        change -= (rigid @ change) @ rigid
-        displacement = prescribed + change
-        stiffness.apply(displacement, product, team)
-    reaction = np.zeros_like(product)
-    reaction[held_places] = (product - load)[held_places]
-    return Solution(to_array(grid, displacement), to_array(grid, reaction), report, grid.element_count)
+    return prepare(model, threads=threads).solve(tolerance=tolerance, max_iterations=max_iterations)
 
 
-def check(model: VoxelModel) -> None:
-    """Raise ModelError when the model can't be posed."""
-    modulus = model.modulus_mpa
-    nodes = (3, *(size + 1 for size in modulus.shape))
-    if model.held.shape != nodes or model.displacement_mm.shape != nodes:
-        raise ModelError(
-            f"supports of shape {model.held.shape} and {model.displacement_mm.shape} for nodes {nodes}.",
-            "Give one entry a component and corner.",
+@dataclass(frozen=True, eq=False)
+class System:
+    """A model whose levels are made: further displacements and forces at the same supports need no new set-up.
+
+    Not to be used by two threads at once.
+    """
+
+    model: VoxelModel
+    stiffness: Operator
+    levels: Levels
+    motions: FreeMotions
+    threads: int | None
+
+    def solve(
+        self,
+        *,
+        displacement_mm: NDArray[np.float64] | None = None,
+        force_n: NDArray[np.float64] | None = None,
+        tolerance: float = TOLERANCE,
+        max_iterations: int = MAX_ITERATIONS,
+    ) -> Solution:
+        """As `solve`, for other displacements of the held components or other forces (3, nx + 1, ny + 1, nz + 1).
+
+        None takes the model's own. Raises ModelError where the forces push along a motion that nothing holds.
+        """
+        grid, level = self.stiffness.lattice, self.levels[0]
+        moved = self.model.displacement_mm if displacement_mm is None else displacement_mm
+        forces = self.model.force_n if force_n is None else force_n
+        load = np.zeros(0) if forces is None else to_vector(grid, forces)
+        if len(load):
+            _check_balance(self.motions, load)
+        x = np.zeros(3 * grid.stride)
+        with workers(self.threads) as team:
+            team.run(_prescribe, level.held, grid.node, np.asarray(moved, dtype=np.float64), grid.stride, x)
+            reached, product = self._searched(load, x, tolerance, max_iterations, team)
+            self.motions.add(-(self.motions @ x), x)
+            reaction = np.zeros_like(x)
+            _react(level.held_places, product, load, reaction)
+            return Solution(to_array(grid, x, team), to_array(grid, reaction, team), reached, grid.element_count)
+
+    def apply(self, u: NDArray[np.float64], team: Workers) -> NDArray[np.float64]:
+        """K u, of a kernel vector."""
+        product = np.zeros_like(u)
+        self.stiffness.apply(u, product, team)
+        return product
+
+    def precondition(self, residual: NDArray[np.float64], team: Workers) -> NDArray[np.float64]:
+        """About K^-1 of a kernel vector that is zero at held places; so is the answer. One V-cycle."""
+        size = float(np.sqrt(residual @ residual))
+        if size == 0:
+            return np.zeros_like(residual)
+        np.multiply(residual, 1 / size, out=self.levels[0].scratch[0], casting="same_kind")
+        return v_cycle(self.levels, team) * np.float64(size)
+
+    def _searched(
+        self, load: NDArray[np.float64], x: NDArray[np.float64], tolerance: float, max_iterations: int, team: Workers
+    ) -> tuple[SolveReport, NDArray[np.float64]]:
+        """Bring x to equilibrium; also K x."""
+        product = np.zeros_like(x)
+        p, y = np.zeros((2, len(x)), dtype=np.float32)
+        history, outcome = np.zeros(max_iterations), np.zeros(2, dtype=np.int64)
+        double = Double(self.stiffness.modulus, self.stiffness.coefficients, load, x, product, p, y)
+        team.together(
+            conjugate_gradients,
+            self.levels.packed,
+            self.levels.shared,
+            double,
+            SEARCHED_TO * tolerance,
+            history,
+            outcome,
         )
-    if not np.isfinite(modulus).all() or (modulus < 0).any():
-        raise ModelError("some moduli are negative or no numbers.", "Give 0 for void and a positive modulus elsewhere.")
-    if not np.isfinite(model.displacement_mm[model.held]).all():
-        raise ModelError("some prescribed displacements are no numbers.", "Give a displacement wherever one is held.")
-    if not 0 <= model.poisson_ratio < 0.5 or min(model.spacing_mm) <= 0:
-        raise ModelError(
-            f"Poisson's ratio {model.poisson_ratio} and spacing {model.spacing_mm} mm.",
-            "Poisson's ratio must lie in 0 .. 0.5 (0.5 itself excluded) and the spacing must be positive.",
-        )
-    pieces = int(cc3d.connected_components(modulus > 0, connectivity=6, return_N=True)[1])
-    if pieces != 1:
-        raise ModelError(
-            f"the voxels with a modulus form {pieces} pieces that share no face.",
-            "Keep one piece: pieces that meet in an edge or corner only would swing freely.",
-        )
+        found = history[: outcome[0]].tolist()
+        return _report(found, tolerance, round_off=outcome[1] == ROUND_OFF), product
 
 
-def _check_balance(rigid: NDArray[np.float64], load: NDArray[np.float64]) -> None:
+def _check_balance(rigid: FreeMotions | NDArray[np.float64], load: NDArray[np.float64]) -> None:
     if np.linalg.norm(rigid @ load) > BALANCE * np.linalg.norm(load):
         raise ModelError(
             f"the forces push the model along {len(rigid)} rigid motion(s) that nothing holds.",
@@ -108,92 +138,96 @@ def _check_balance(rigid: NDArray[np.float64], load: NDArray[np.float64]) -> Non
         )
 
 
+def prepare(model: VoxelModel, *, threads: int | None = None) -> System:
+    """Check a model and make its levels. Raises ModelError as `solve` does."""
+    check(model)
+    with workers(threads) as team:
+        modulus = np.empty(model.modulus_mpa.shape[::-1])
+        team.run(_turn, np.asarray(model.modulus_mpa, dtype=np.float64), modulus)
+        material = ONE_MATERIAL
+        if model.material is not None:
+            material = np.ascontiguousarray(model.material.T)
+        grid = lattice(modulus > 0, material, team)
+        held = np.empty((3, *grid.node.shape), dtype=np.uint8)
+        for component in range(3):
+            team.run(_turn, model.held[component].view(np.uint8), held[component])
+        spacing, ratio, grained = model.spacing_mm, model.poisson_ratio, model.grained
+        stiffness = operator(grid, modulus, spacing, ratio, grained=grained, team=team)
+        motions = free_motions(grid, spacing, held)
+        levels = hierarchy(grid, modulus, spacing, ratio, held, team, material=material, grained=grained)
+        return System(model, stiffness, levels, motions, threads)
+
+
+@kernel
+def _turn(begin: int, step: int, source: Any, target: Any) -> None:
+    """(x, y, z) to [z, y, x]."""
+    for y in range(begin, source.shape[1], step):
+        for x in range(source.shape[0]):
+            row = source[x, y]
+            for z in range(source.shape[2]):
+                target[z, y, x] = row[z]
+
+
+@kernel
+def _prescribe(begin: int, step: int, held: Any, node: Any, nodal: Any, stride: int, vector: Any) -> None:
+    """Prescribed displacements (3, x, y, z) of held components [z, y, x] into a vector."""
+    for z in range(begin, node.shape[0], step):
+        for component in range(3):
+            for y in range(node.shape[1]):
+                for x in range(node.shape[2]):
+                    if held[component, z, y, x] and node[z, y, x] >= 0:
+                        vector[component * stride + node[z, y, x]] = nodal[component, x, y, z]
+
+
+@kernel
+def _react(held_places: Any, product: Any, load: Any, reaction: Any) -> None:
+    for place in held_places:
+        reaction[place] = product[place] - (load[place] if len(load) else 0.0)
+
+
+@kernel
+def _gather(begin: int, step: int, nodal: Any, node: Any, stride: int, vector: Any) -> None:
+    for z in range(begin, node.shape[0], step):
+        for component in range(3):
+            for y in range(node.shape[1]):
+                for x in range(node.shape[2]):
+                    if node[z, y, x] >= 0:
+                        vector[component * stride + node[z, y, x]] = nodal[component, x, y, z]
+
+
 def to_vector(grid: Lattice, nodal: NDArray) -> NDArray[np.float64]:
     """(3, nx + 1, ny + 1, nz + 1) to a kernel vector."""
     vector = np.zeros(3 * grid.stride)
-    exists = grid.node >= 0
-    for axis in range(3):
-        vector[axis * grid.stride + grid.node[exists]] = nodal[axis].T[exists]
+    _gather(0, 1, np.asarray(nodal, dtype=np.float64), grid.node, grid.stride, vector)
     return vector
 
 
-def to_array(grid: Lattice, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+@kernel
+def _spread(begin: int, step: int, vector: Any, node: Any, stride: int, nodal: Any) -> None:
+    for z in range(begin, node.shape[0], step):
+        for component in range(3):
+            for y in range(node.shape[1]):
+                for x in range(node.shape[2]):
+                    if node[z, y, x] >= 0:
+                        nodal[component, z, y, x] = vector[component * stride + node[z, y, x]]
+
+
+def to_array(grid: Lattice, vector: NDArray[np.float64], team: Workers = ALONE) -> NDArray[np.float64]:
     """A kernel vector to (3, nx + 1, ny + 1, nz + 1)."""
-    exists = grid.node >= 0
     nodal = np.zeros((3, *grid.node.shape))
-    for axis in range(3):
-        nodal[axis][exists] = vector[axis * grid.stride + grid.node[exists]]
+    team.run(_spread, vector, grid.node, grid.stride, nodal)
     return nodal.transpose(0, 3, 2, 1)
 
 
-@kernel
-def _scale_to_single(begin: int, step: int, r: Any, factor: float, out: Any) -> None:
-    for block in range(begin, (len(r) + BLOCK - 1) // BLOCK, step):
-        source, target = r[block * BLOCK : (block + 1) * BLOCK], out[block * BLOCK : (block + 1) * BLOCK]
-        for i in range(len(source)):
-            target[i] = np.float32(source[i] * factor)
-
-
-@kernel
-def _new_direction(begin: int, step: int, p: Any, z: Any, scale: float, beta: float) -> None:
-    """p = scale z + beta p."""
-    for block in range(begin, (len(p) + BLOCK - 1) // BLOCK, step):
-        pp, zz = p[block * BLOCK : (block + 1) * BLOCK], z[block * BLOCK : (block + 1) * BLOCK]
-        for i in range(len(pp)):
-            pp[i] = scale * zz[i] + beta * pp[i]
-
-
-@kernel
-def _advance(begin: int, step: int, x: Any, r: Any, p: Any, product: Any, alpha: float, partial: Any) -> None:
-    """x += alpha p; r -= alpha K p; the blocks' parts of r . r."""
-    for block in range(begin, len(partial), step):
-        part = slice(block * BLOCK, (block + 1) * BLOCK)
-        xx, rr, pp, kk = x[part], r[part], p[part], product[part]
-        total = 0.0
-        for i in range(len(xx)):
-            xx[i] += alpha * pp[i]
-            residual = rr[i] - alpha * kk[i]
-            rr[i] = residual
-            total += residual * residual
-        partial[block] = total
-
-
-def _conjugate_gradients(
-    stiffness: Operator,
-    levels: list[Level],
-    right_side: NDArray[np.float64],
-    team: Workers,
-    tolerance: float,
-    max_iterations: int,
-) -> tuple[NDArray[np.float64], SolveReport]:
-    x, p, product = (np.zeros_like(right_side) for _ in range(3))
-    r = right_side.copy()
-    partial = np.empty(block_count(len(r)))
-    start = norm = float(np.sqrt(dot(team, r, r)))
-    history: list[float] = []
-    previous = 1.0
-    while norm > tolerance * start and len(history) < max_iterations:
-        # The cycle sees a residual of length 1: single precision must not underflow as the residual shrinks.
-        team.run(_scale_to_single, r, 1 / norm, levels[0].scratch[0])
-        z = v_cycle(levels, team)
-        along = dot(team, r, z) * norm
-        team.run(_new_direction, p, z, norm, along / previous if history else 0.0)
-        stiffness.apply(p, product, team)
-        product[levels[0].held_places] = 0
-        team.run(_advance, x, r, p, product, along / dot(team, p, product), partial)
-        norm = float(np.sqrt(partial.sum()))
-        history.append(norm / start)
-        previous = along
-    return x, _report(history, tolerance)
-
-
-def _report(history: list[float], tolerance: float) -> SolveReport:
+def _report(history: list[float], tolerance: float, *, round_off: bool = False) -> SolveReport:
     if not history or history[-1] <= tolerance:
         return SolveReport(SolveStatus.CONVERGED, len(history), tuple(history))
-    return SolveReport(
-        SolveStatus.NOT_CONVERGED,
-        len(history),
-        tuple(history),
-        f"The residual fell to {history[-1]:.1e} of its start instead of {tolerance:.0e}. Allow more iterations, or "
-        "narrow the range of moduli: isolated stiff voxels in very soft ones converge slowly.",
-    )
+    fell = f"The residual fell to {history[-1]:.1e} of its start instead of {tolerance:.0e}."
+    if round_off:
+        remedy = "Round-off allows no more: ask for a larger tolerance, or narrow the range of moduli."
+    else:
+        remedy = (
+            "Allow more iterations, or narrow the range of moduli: isolated stiff voxels in very soft ones converge "
+            "slowly."
+        )
+    return SolveReport(SolveStatus.NOT_CONVERGED, len(history), tuple(history), f"{fell} {remedy}")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spondyl.core.errors import ModelError
 from spondyl.mechanics.caps import CappedBlock, capped
-from spondyl.mechanics.energy import strain_energy_density
+from spondyl.mechanics.fields import strain_energy_density
 from spondyl.mechanics.laws import Law, law_named
 from spondyl.mechanics.materials import (
     CEMENT_MPA,
