@@ -18,7 +18,7 @@ from spondyl.mechanics.operator import Operator
 from spondyl.mechanics.solve import to_array
 
 BYTES_A_PLACE = 240
-"""Device memory for one place of the finest box: 4 vectors in double and 6 in single precision, the moduli in both,
+"""Device memory for one place of the finest box: 3 vectors in double and 9 in single precision, the moduli in both,
 places and materials, and a seventh more for the coarser levels; rounded up."""
 
 
@@ -40,7 +40,7 @@ class Box:
     @property
     def strides(self) -> tuple[np.uint64, np.uint64, np.uint64]:
         """Distance to the next row, layer and component, as the kernels want them."""
-        return np.uint64(self.shape[2]), np.uint64(self.shape[1] * self.shape[2]), np.uint64(self.size)
+        return (np.uint64(self.shape[2]), np.uint64(self.shape[1] * self.shape[2]), np.uint64(self.size))
 
     def vector(self, nodal: NDArray, dtype: DTypeLike = np.float64) -> NDArray:
         """(3, nx + 1, ny + 1, nz + 1) to a flat vector of 3 * size entries, zero where no node is."""
@@ -82,13 +82,12 @@ class BoxedOperator:
 def boxed_operator(operator: Operator) -> BoxedOperator:
     """The CPU's operator in box layout and the same precision."""
     layout = box(operator.lattice)
-    coefficients = np.atleast_2d(operator.coefficients)
-    third = np.full((len(coefficients), 1), 1 / 3)
+    runs, real = operator.lattice.runs, operator.modulus.dtype
     return BoxedOperator(
         box=layout,
-        modulus=layout.elements(operator.modulus, operator.modulus.dtype),
-        material=np.zeros(layout.size, np.uint8),
-        table=np.hstack([coefficients, third]).astype(operator.modulus.dtype),
+        modulus=layout.elements(operator.modulus, real),
+        material=layout.elements(np.repeat(runs[:, 6], runs[:, 5].astype(np.int64)), np.uint8),
+        table=np.hstack([operator.coefficients, np.full((len(operator.coefficients), 1), 1 / 3)]).astype(real),
     )
 
 
@@ -111,17 +110,19 @@ def boxed_levels(levels: list[Level]) -> list[BoxedLevel]:
 
 
 def _boxed_level(level: Level, degree: int) -> BoxedLevel:
-    grid = level.operator.lattice
     operator = boxed_operator(level.operator)
-    inverse = None
-    if level.inverse is not None:
-        number = grid.node[grid.node >= 0]
-        places = np.concatenate([axis * grid.stride + number for axis in range(3)])
-        inverse = level.inverse[np.ix_(places, places)].reshape(3, len(number), 3, len(number))
+    grid = operator.box.grid
     return BoxedLevel(
         operator=operator,
         weight=operator.box.vector(to_array(grid, level.inverse_diagonal.astype(np.float64)), np.float32),
         largest=level.largest,
         degree=degree,
-        inverse=inverse,
+        inverse=None if level.inverse is None else _by_node(level.inverse, grid),
     )
+
+
+def _by_node(inverse: NDArray[np.float32], grid: Lattice) -> NDArray[np.float32]:
+    """The coarsest inverse without the places of the CPU's vectors that hold no node, (3, nodes, 3, nodes)."""
+    number = grid.node[grid.node >= 0].astype(np.int64)
+    places = np.concatenate([axis * grid.stride + number for axis in range(3)])
+    return inverse[np.ix_(places, places)].reshape(3, len(number), 3, len(number))

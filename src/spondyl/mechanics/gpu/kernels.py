@@ -89,17 +89,6 @@ def apply(u: Any, out: Any, modulus: Any, kind: Any, table: Any, places: Any, ro
 
 
 @_kernel
-def keep_free(weight: Any, out: Any, places: Any, size: Any) -> None:
-    """out = 0 at held components, which are those of weight 0."""
-    i = cuda.grid(1)
-    if i < len(places):
-        for component in range(3):
-            at = places[i] + U(component) * size
-            if weight[at] == 0:
-                out[at] = 0
-
-
-@_kernel
 def residual(
     b: Any, u: Any, r: Any, weight: Any,
     modulus: Any, kind: Any, table: Any, places: Any, row: Any, layer: Any, size: Any,
@@ -235,34 +224,58 @@ def dense(matrix: Any, b: Any, x: Any, places: Any, size: Any) -> None:
 
 
 @_kernel
-def to_single(r: Any, factor: Any, out: Any, places: Any, size: Any) -> None:
-    """out = factor r, in single precision."""
+def take_change(x: Any, y: Any, scale: Any, places: Any, size: Any) -> None:
+    """x += scale y; y = 0."""
     i = cuda.grid(1)
     if i < len(places):
         for component in range(3):
             at = places[i] + U(component) * size
-            out[at] = np.float32(factor * r[at])
+            x[at] += scale * y[at]
+            y[at] = 0
 
 
 @_kernel
-def new_direction(p: Any, z: Any, scale: Any, beta: Any, places: Any, size: Any) -> None:
-    """p = scale z + beta p."""
+def true_residual(load: Any, q: Any, b: Any, weight: Any, inverse: Any, places: Any, size: Any) -> None:
+    """b = (load - q) inverse in single precision at free components, 0 at held ones, which are those of weight 0."""
     i = cuda.grid(1)
     if i < len(places):
         for component in range(3):
             at = places[i] + U(component) * size
-            p[at] = scale * z[at] + beta * p[at]
+            if weight[at] != 0:
+                b[at] = np.float32((load[at] - q[at]) * inverse)
+            else:
+                b[at] = 0
 
 
 @_kernel
-def advance(x: Any, r: Any, p: Any, product: Any, alpha: Any, places: Any, size: Any) -> None:
-    """x += alpha p; r -= alpha K p."""
+def rescale(b: Any, factor: Any, places: Any, size: Any) -> None:
+    """b = factor b."""
+    i = cuda.grid(1)
+    if i < len(places):
+        for component in range(3):
+            b[places[i] + U(component) * size] *= factor
+
+
+@_kernel
+def new_direction(p: Any, z: Any, beta: Any, places: Any, size: Any) -> None:
+    """p = z + beta p."""
     i = cuda.grid(1)
     if i < len(places):
         for component in range(3):
             at = places[i] + U(component) * size
-            x[at] += alpha * p[at]
-            r[at] -= alpha * product[at]
+            p[at] = z[at] + beta * p[at]
+
+
+@_kernel
+def advance(y: Any, p: Any, b: Any, q: Any, weight: Any, alpha: Any, places: Any, size: Any) -> None:
+    """y += alpha p; b -= alpha q at free components."""
+    i = cuda.grid(1)
+    if i < len(places):
+        for component in range(3):
+            at = places[i] + U(component) * size
+            y[at] += alpha * p[at]
+            if weight[at] != 0:
+                b[at] -= alpha * q[at]
 
 
 @_kernel
@@ -274,12 +287,12 @@ def inner(a: Any, b: Any, partial: Any, places: Any, size: Any) -> None:
         for node in range(i, len(places), len(partial)):
             for component in range(3):
                 at = places[node] + U(component) * size
-                total += a[at] * np.float64(b[at])
+                total += np.float64(a[at]) * np.float64(b[at])
         partial[i] = total
 
 
 KERNELS = (
-    apply, keep_free, residual, smooth_from_zero, smooth_again, smooth, restrict, prolong, dense, to_single,
-    new_direction, advance, inner,
+    apply, residual, smooth_from_zero, smooth_again, smooth, restrict, prolong, dense, take_change, true_residual,
+    rescale, new_direction, advance, inner,
 )  # fmt: skip
 """Every kernel of this module."""
