@@ -37,7 +37,7 @@ def test_version():
     assert run("--version").stdout.strip() == f"spondyl {spondyl.__version__}"
 
 
-@pytest.mark.parametrize("what", ["assessment", "history"])
+@pytest.mark.parametrize("what", ["assessment", "strength", "history"])
 def test_schemas_are_json_schemas(what: str):
     schema = json.loads(run("schema", what).stdout)
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -46,7 +46,7 @@ def test_schemas_are_json_schemas(what: str):
 def test_an_unknown_schema_is_refused_in_words():
     answer = run("schema", "weather")
     assert answer.returncode == 2
-    assert "'assessment' or 'history'" in answer.stderr
+    assert "'strength' or 'history'" in answer.stderr
 
 
 def test_a_missing_argument_is_told():

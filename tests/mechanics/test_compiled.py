@@ -12,15 +12,17 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
+from spondyl.mechanics.bone import BoneBlock
 from spondyl.mechanics.compiled import barrier, kernel, workers
-from spondyl.mechanics.strength import axial_strength
+from spondyl.mechanics.strength import strength
 
 SOLVE = """
 import logging
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 import numpy as np
-from spondyl.mechanics.strength import axial_strength
-result = axial_strength(np.full((8, 8, 9), 100.0), np.ones((8, 8, 9), bool), (1.0, 1.0, 1.0))
+from spondyl.mechanics.bone import BoneBlock
+from spondyl.mechanics.strength import strength
+result = strength(BoneBlock(np.full((8, 8, 9), 100.0), np.ones((8, 8, 9), bool), (1.0, 1.0, 1.0)))
 print(repr(result.stiffness_n_per_mm))
 """
 
@@ -88,9 +90,12 @@ def test_without_a_place_to_keep_them_kernels_still_work(caplog):
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_worker_processes_give_the_same_answer_as_this_one(start):
     # Forking after threads have run is what breaks OpenMP; these kernels run on plain threads.
-    blocks = [np.random.default_rng(seed).uniform(50, 300, (26, 28, 30)) for seed in range(3)]
-    solid = np.ones((26, 28, 30), bool)
-    solve_one = partial(axial_strength, bone=solid, spacing_mm=(1.0, 1.0, 1.0), threads=2)
+    shape = (16, 18, 20)
+    blocks = [
+        BoneBlock(np.random.default_rng(seed).uniform(50, 300, shape), np.ones(shape, bool), (1.0, 1.0, 1.0))
+        for seed in range(3)
+    ]
+    solve_one = partial(strength, thorough=False, threads=2)
     here = [solve_one(block).stiffness_n_per_mm for block in blocks]
     with ProcessPoolExecutor(2, mp_context=get_context(start)) as pool:
         there = [result.stiffness_n_per_mm for result in pool.map(solve_one, blocks)]

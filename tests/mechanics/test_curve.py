@@ -14,7 +14,7 @@ from mechanics.models import cylinder, model_of, pressed
 from mechanics.plasticity_reference import reference_curve
 from spondyl.core.errors import ModelError
 from spondyl.mechanics.curve import CurveStatus, load_curve
-from spondyl.mechanics.loading import eccentric
+from spondyl.mechanics.loading import eccentric, end_faces
 from spondyl.mechanics.plasticity import Plasticity
 from spondyl.mechanics.solve import solve
 
@@ -203,7 +203,7 @@ def test_a_block_weak_on_one_side_tilts_to_that_side_under_a_central_force():
     modulus = np.full((8, 8, 8), 1000.0)
     stress = np.full(modulus.shape, 8.0)
     stress[:4] = 5.0
-    held, down, tilts = eccentric(modulus, (1.0, 1.0, 1.0), through_mm=(4, 4), bonded=True)
+    held, down, tilts = eccentric(end_faces(modulus), (1.0, 1.0, 1.0), through_mm=(4, 4), bonded=True)
     model = replace(model_of(modulus), held=held, displacement_mm=0.15 * down)
     curve = load_curve(
         model, Plasticity(stress, stress), steps=TEN, free=tilts, about_mm=(4, 4, 8), stop_below_peak=None
@@ -221,7 +221,7 @@ def test_eccentric_force_on_a_bar_of_stretched_and_pressed_halves():
     breadth, layers, e = 8.0, 16, 1.0
     spacing = (breadth / layers, 1.0, 1.0)
     modulus = np.full((layers, 2, 8), 1000.0)
-    held, down, tilts = eccentric(modulus, spacing, through_mm=(breadth / 2 + e, 1.0), bonded=False)
+    held, down, tilts = eccentric(end_faces(modulus), spacing, through_mm=(breadth / 2 + e, 1.0), bonded=False)
     model = replace(model_of(modulus, spacing), held=held, displacement_mm=0.4 * down, poisson_ratio=0.0)
     about = (breadth / 2 + e, 1.0, 8.0)
     curve = load_curve(
@@ -239,7 +239,7 @@ def test_eccentric_force_on_a_bar_of_stretched_and_pressed_halves():
 
 def test_one_and_two_threads_give_the_same_bits():
     modulus = cylinder(1.0)
-    held, down, tilts = eccentric(modulus, (1.0,) * 3, through_mm=(26.0, 15.0), bonded=True)
+    held, down, tilts = eccentric(end_faces(modulus), (1.0,) * 3, through_mm=(26.0, 15.0), bonded=True)
     model = replace(model_of(modulus, (1.0,) * 3), held=held, displacement_mm=0.5 * down)
     yields = yielding(modulus, asymmetry=0.7, residual=0.8, softening_strain=0.1)
     one, two = (load_curve(model, yields, steps=[0.3, 0.6, 1.0], free=tilts, threads=count) for count in (1, 2))

@@ -9,9 +9,10 @@ import pytest
 
 import data
 from mechanics.models import PUBLISHED_SHORTENING_MM, PUBLISHED_TOP, published_images, published_vertebra
+from spondyl.mechanics.bone import BoneBlock, coarser
 from spondyl.mechanics.reference import solve_assembled
 from spondyl.mechanics.solve import solve
-from spondyl.mechanics.strength import NONLINEAR_RATIO, NONLINEAR_RATIO_SD, axial_strength
+from spondyl.mechanics.strength import strength
 from spondyl.values.strength import SolveStatus
 
 INDEPENDENT_N_PER_MM = 10547.0
@@ -19,6 +20,8 @@ INDEPENDENT_N_PER_MM = 10547.0
 PUBLISHED_N_PER_MM = 12362.0
 PUBLISHED_NONLINEAR_N = 1847.0
 PUBLISHED_HEIGHT_MM = 29
+NONLINEAR_RATIO, NONLINEAR_RATIO_SD = 0.0063, 0.0013
+"""Non-linear strength over K H in 160 of its models: recomputed from its table below."""
 
 
 @pytest.fixture(scope="module")
@@ -54,25 +57,41 @@ def test_the_assembled_matrix_agrees_with_the_fast_solution(published_model):
     assert stiffness_of(judged) == pytest.approx(stiffness_of(fast), rel=1e-5)
 
 
-def test_body_alone_between_our_caps_comes_close_and_the_interval_holds_the_published_strength(vertebra):
+@pytest.fixture(scope="module")
+def as_published(vertebra):
+    """Whole vertebra between the published caps: stiffness, height and failure load of `strength`."""
     density, labels = vertebra
-    result = axial_strength(density, np.isin(labels, (1, 2)), (1.0, 1.0, 1.0))
-    assert result.stiffness_n_per_mm == pytest.approx(INDEPENDENT_N_PER_MM, rel=0.05)
-    low, high = result.failure_load_interval_n
+    block = BoneBlock(density, (labels > 0) & (labels < 5), (1.0, 1.0, 1.0), cement=labels >= 5)
+    return strength(block, thorough=False, relative_density_sd=0.05)
+
+
+def test_the_failure_load_comes_close_to_the_published_non_linear_one(as_published):
+    # Theirs has its own yield rule and a stiffness that is 17 % higher, see above.
+    assert as_published.height_mm == PUBLISHED_HEIGHT_MM
+    assert as_published.stiffness_n_per_mm == pytest.approx(INDEPENDENT_N_PER_MM, rel=2e-3)
+    assert as_published.failure_load_n == pytest.approx(PUBLISHED_NONLINEAR_N, rel=0.15)
+    low, high = as_published.failure_load_interval_n
     assert low < PUBLISHED_NONLINEAR_N < high
-    assert result.height_mm == PUBLISHED_HEIGHT_MM
 
 
-def test_coarser_voxels_change_the_stiffness_little(vertebra):
+def test_strength_over_stiffness_lies_within_the_scatter_of_the_published_models(as_published):
+    ratio = as_published.failure_load_n / (as_published.stiffness_n_per_mm * as_published.height_mm)
+    assert abs(ratio - NONLINEAR_RATIO) < NONLINEAR_RATIO_SD
+
+
+def test_body_alone_between_our_caps_is_as_stiff_and_as_strong(vertebra, as_published):
     density, labels = vertebra
-    body = np.isin(labels, (1, 2))
-    fine = axial_strength(density, body, (1.0, 1.0, 1.0))
-    box = tuple(slice(2 * (size // 2)) for size in body.shape)
-    blocks = lambda values: values[box].reshape(50, 2, 44, 2, 37, 2).mean(axis=(1, 3, 5))  # noqa: E731
-    share = blocks(body.astype(float))
-    coarse_density = blocks(np.where(body, density, 0.0)) / np.maximum(share, 0.125)
-    coarse = axial_strength(coarse_density, share >= 0.5, (2.0, 2.0, 2.0))
-    assert coarse.stiffness_n_per_mm == pytest.approx(fine.stiffness_n_per_mm, rel=0.2)
+    body = strength(BoneBlock(density, np.isin(labels, (1, 2)), (1.0, 1.0, 1.0)), thorough=False)
+    assert body.height_mm == PUBLISHED_HEIGHT_MM
+    assert body.stiffness_n_per_mm == pytest.approx(as_published.stiffness_n_per_mm, rel=0.05)
+    assert body.failure_load_n == pytest.approx(as_published.failure_load_n, rel=0.05)
+
+
+def test_coarser_voxels_change_strength_little(vertebra, as_published):
+    density, labels = vertebra
+    block = BoneBlock(density, (labels > 0) & (labels < 5), (1.0, 1.0, 1.0), cement=labels >= 5)
+    coarse = strength(coarser(block), thorough=True)
+    assert coarse.failure_load_n == pytest.approx(as_published.failure_load_n, rel=0.15)
 
 
 def test_the_scatter_of_the_linear_estimate_is_that_of_the_published_table():

@@ -17,10 +17,20 @@ from spondyl.values.case import CaseResult, VertebraResult
 from spondyl.values.density import Calibration, DensityMeasure
 from spondyl.values.lesion import Lesion
 from spondyl.values.level_map import LevelMap
+from spondyl.values.load import Ratio, TaskLoad
 from spondyl.values.quality import LevelQuality, QualityReport
 from spondyl.values.scan import CtScan
 from spondyl.values.score import ClassificationResult, ScoredItem, ScoreResult, UrgencyResult
-from spondyl.values.strength import SolveReport, SolveStatus, Strength
+from spondyl.values.strength import (
+    Criteria,
+    LesionEffect,
+    LoadCase,
+    LoadCurve,
+    SolveReport,
+    SolveStatus,
+    Spread,
+    Strength,
+)
 from spondyl.values.vertebra import Frame, Geometry, Vertebra
 
 LEVELS = (Level.T12, Level.L1, Level.L2, Level.L3)
@@ -81,6 +91,7 @@ def synthetic_case(*, history: bool = True, degrees: float = 7.0) -> CaseResult:
                 strength=None if level is Level.L3 else _strength(level),
                 density_reason="the body is too thin to have a core" if level is Level.L3 else "",
                 strength_reason="the slices are too thick for a finite-element model" if level is Level.L3 else "",
+                loads=() if level is Level.L3 else _loads(),
                 sins=_sins(level, keys),
             )
         )
@@ -221,18 +232,43 @@ def _strength(level: Level) -> Strength:
     if level is Level.L2:
         bone &= np.linalg.norm(np.stack([x - 9, y - 2, z], axis=-1), axis=-1) > 6
     energy = np.where(bone, 0.004 + 0.02 * np.exp(-((np.hypot(x / 21, y / 15) - 0.95) ** 2) / 0.02), 0)
-    load = 4120.0 if level is Level.L2 else 5230.0
+    lytic = level is Level.L2
+    load = 4120.0 if lytic else 5230.0
+    strain = (0.0, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.019)
+    share = (0.0, 0.4, 0.76, 0.96, 1.0, 0.93, 0.88)
+    plastic = np.where(bone & (np.abs(z) > 9), 0.03, 0)
     return Strength(
-        stiffness_n_per_mm=14210.0,
+        load_case=LoadCase.AXIAL,
+        law="kopperdahl2002",
         failure_load_n=load,
         failure_load_interval_n=(0.72 * load, 1.31 * load),
-        method="Linear elastic voxel model of the body, axial compression; the interval holds the calibration's error.",
+        failure_moment_nmm=None,
+        failure_moment_interval_nmm=None,
+        stiffness_n_per_mm=14210.0,
+        torsional_stiffness_nmm_per_rad=None,
+        method="Voxel model of the body, axial compression; the interval holds the sources named.",
         height_mm=26.0,
         voxel_mm=(1.0, 1.0, 1.0),
         elements=int(bone.sum()),
         solve=SolveReport(SolveStatus.CONVERGED, 11, (0.3, 1e-3, 8.1234e-9)),
+        criteria=Criteria(peak=load, at_limit_strain=0.88 * load, offset=0.99 * load, linear=1.2 * load),
+        curve=LoadCurve(strain, tuple(load * part for part in share), (0, 0, 0.1, 0.3, 0.4, 0.42, 0.43)),
         strain_energy_density_mpa=energy.astype(np.float32),
+        plastic_strain=plastic.astype(np.float32),
         bone=bone,
+        spreads=(
+            Spread("calibration", -0.13, 0.14, "density 10 % lower and higher (95 %)"),
+            Spread("law", 0.0, 0.25, "another law in its place"),
+        ),
+        lesions=(LesionEffect((0,), 0.11, 0.21, 1095.0, 0.35, 1442.0),) if lytic else (),
+    )
+
+
+def _loads() -> tuple[tuple[TaskLoad, Ratio], ...]:
+    how = "0.5 MPa measured in the L4-L5 disc of one man, carried to this level."
+    return (
+        (TaskLoad("standing", "standing relaxed", 520.0, 360.0, 750.0, "unverified", (), how), Ratio(0.12, 0.07, 0.25)),
+        (TaskLoad("lifting", "lifting 20 kg", 2100.0, 1460.0, 3030.0, "unverified", (), how), Ratio(0.5, 0.27, 1.02)),
     )
 
 

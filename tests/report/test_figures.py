@@ -117,7 +117,7 @@ def test_the_load_is_shown_with_its_front_on_the_left(case: CaseResult) -> None:
     energy = np.zeros(strength.bone.shape, np.float32)
     energy[:, :5, -5:] = 1.0  # front, top
     energy[~strength.bone] = 0
-    picture = load_picture(Level.L1, replace(strength, strain_energy_density_mpa=energy))
+    picture = load_picture("L1", replace(strength, strain_energy_density_mpa=energy))
     bright = np.argwhere(picture.base[:, : CUT_PX - 60].sum(axis=-1) > 600)
     assert bright[:, 0].mean() < CUT_PX / 2
     assert bright[:, 1].mean() < CUT_PX / 2

@@ -38,6 +38,7 @@ VERTEBRA_KEYS = {
     "lesions",
     "canal",
     "strength",
+    "loads",
     "sins",
 }
 
@@ -66,6 +67,11 @@ def test_holds_the_promised_keys(written: dict[str, Any]) -> None:
         assert set(vertebra) >= VERTEBRA_KEYS
     strength = written["vertebrae"][1]["strength"]
     assert set(strength) >= {"stiffness_n_per_mm", "failure_load_n", "failure_load_interval_n", "method"}
+    assert strength["criteria"]["peak"] == strength["failure_load_n"]
+    assert len(strength["curve"]["strain"]) == len(strength["curve"]["load"]) == 7
+    lytic = written["vertebrae"][2]
+    assert lytic["strength"]["lesions"][0]["lesions"] == [lytic["lesions"][0]["number"]]
+    assert [task["load_to_strength"] for task in lytic["loads"]] == [0.12, 0.5]
     sins = written["vertebrae"][1]["sins"]
     assert set(sins) >= {"items", "total_min", "total_max", "category"}
     assert written["vertebrae"][0]["status"] == "not_assessed"

@@ -20,7 +20,7 @@ from spondyl.values.strength import Strength
 
 def run_assess(out: Path, rods: tuple[str, ...], **asked: object) -> None:
     """Assess and report; `asked` are the fields of `Request` but for `rods`, which are still 'HU=MG_CC' texts."""
-    request = Request(rods=tuple(_rod(text) for text in rods), **asked)  # type: ignore[arg-type]
+    request = Request(rods=tuple(parse_rod(text) for text in rods), **asked)  # type: ignore[arg-type]
     check_replaceable(out, OUTPUTS)  # before the work, not after it
     clock = Stopwatch()
     with whole_folder(out, OUTPUTS) as folder, terminal_progress() as progress:
@@ -47,7 +47,8 @@ def _tell(case: CaseResult, seconds: dict[str, float], out: Path) -> None:
     console.print(f"Report: {out / 'report.html'}")
 
 
-def _rod(text: str) -> tuple[float, float]:
+def parse_rod(text: str) -> tuple[float, float]:
+    """'105=100' to measured HU and known mg/cc. Raises InvalidAnswer."""
     hu, equals, mg_cc = text.partition("=")
     try:
         if not equals:
@@ -87,7 +88,7 @@ def _row(result: VertebraResult) -> tuple[str, ...]:
 
 
 def _with_interval(strength: Strength) -> str:
-    low, high = strength.failure_load_interval_n
+    low, high = strength.failure_load_interval_n or (0.0, 0.0)
     return f"{strength.failure_load_n:.0f} ({low:.0f}–{high:.0f})"
 
 

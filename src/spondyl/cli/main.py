@@ -93,9 +93,97 @@ def assess(
 
 
 @app.command()
+def strength(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results; new, or an earlier result to replace.")],
+    ct: Annotated[Path | None, typer.Argument(help="CT: NIfTI, NRRD, MHA, or a folder or zip of DICOM files.")] = None,
+    vertebrae: Annotated[Path | None, typer.Option(help="Vertebra labels, as for assess.")] = None,
+    levels: Annotated[str | None, typer.Option(help="Levels, L1-L5 or T12,L2; all without it.")] = None,
+    load: Annotated[
+        list[str] | None, typer.Option(help="axial (default), flexion, side or torsion; may be given more than once.")
+    ] = None,
+    law: Annotated[
+        str, typer.Option(help="From density to modulus and yield stress; an unknown name lists those known.")
+    ] = "kopperdahl2002",
+    voxel_mm: Annotated[
+        float, typer.Option("--voxel-mm", "--voxel", min=0.5, max=3.0, help="Edge of the finite elements.")
+    ] = 1.0,
+    lesions: Annotated[Path | None, typer.Option(help="Mask of lesions; without it they are looked for.")] = None,
+    subregions: Annotated[Path | None, typer.Option(help="Sub-region labels 41-50 (SPINEPS/TPTBox).")] = None,
+    history: Annotated[Path | None, typer.Option(help="TOML file; body weight gives the loads by task.")] = None,
+    scheme: Annotated[str | None, typer.Option(help="Numbering of the vertebra labels, as for assess.")] = None,
+    series: Annotated[str | None, typer.Option(help="DICOM series to take, as for assess.")] = None,
+    calibration: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="SLOPE INTERCEPT", help="Density line: mg/cc = SLOPE * HU + INTERCEPT."),
+    ] = None,
+    rod: Annotated[
+        list[str] | None, typer.Option(metavar="HU=MG_CC", help="A calibration phantom's rod; give three or more.")
+    ] = None,
+    kvp: Annotated[float | None, typer.Option(help="Tube voltage, when the file does not say.")] = None,
+    density: Annotated[
+        Path | None, typer.Option(help="In place of a CT: a block's density in mg/cc K2HPO4, z along the load.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="With --density: labels of bone and caps on its grid.")] = None,
+    bone_labels: Annotated[str, typer.Option(help="With --labels: which are bone.")] = "1,2,3,4",
+    cap_labels: Annotated[str, typer.Option(help="With --labels: which are caps; none there: they are cast.")] = "5,6",
+    density_sd: Annotated[
+        float, typer.Option(min=0.0, max=0.5, help="With --density: its relative standard deviation.")
+    ] = 0.0,
+    workers: Annotated[int, typer.Option(min=0, help="Threads to use; 0 is one a core.")] = 0,
+) -> None:
+    """How much load vertebrae, or a calibrated block of bone, can bear, and what a tumour costs them."""
+    from spondyl.cli.strength import block_request, ct_request, run_strength
+
+    numbers = bone_labels, cap_labels
+    block = block_request(density, labels, numbers, density_sd=density_sd, law=law, workers=workers, no_ct=ct is None)
+    request = None
+    if block is None:
+        request = ct_request(
+            ct=ct,
+            vertebrae=vertebrae,
+            subregions=subregions,
+            lesions=lesions,
+            history=history,
+            scheme=scheme,
+            series=series,
+            calibration=calibration,
+            rods=tuple(rod or ()),
+            kvp=kvp,
+            voxel_mm=voxel_mm,
+            law=law,
+            workers=workers,
+        )
+    run_strength(out, request=request, block=block, levels=levels, loads=tuple(load or ["axial"]))
+
+
+benchmark = typer.Typer(help="Measure Spondyl on this machine.", no_args_is_help=True)
+app.add_typer(benchmark, name="benchmark")
+
+
+@benchmark.command("mechanics")
+def benchmark_mechanics(
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for the results; what a cut-off run left is gone on with.")
+    ],
+    peers: Annotated[bool, typer.Option("--peers", help="Other programs too, where they are installed.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Smaller models and fewer repetitions.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure anew what an earlier run left in the folder.")
+    ] = False,
+) -> None:
+    """Time, memory and accuracy of the voxel solver, beside other programs on the same mesh."""
+    from spondyl.cli.progress import terminal_progress
+    from spondyl.mechanics.benchmark.run import run
+
+    with terminal_progress() as progress:
+        table = run(out, peers=peers, fast=fast, again=again, progress=progress)
+    typer.echo(table.read_text(encoding="utf-8"))
+
+
+@app.command()
 def schema(
     what: Annotated[
-        str, typer.Argument(help="'assessment' (what assess writes) or 'history' (what --history takes).")
+        str, typer.Argument(help="'assessment' (what assess writes), 'strength', or 'history' (what --history takes).")
     ] = ("assessment"),
 ) -> None:
     """Print the JSON schema of a file Spondyl writes or reads."""
@@ -105,12 +193,16 @@ def schema(
         from spondyl.report.schema import json_schema
 
         typer.echo(json.dumps(json_schema(), indent=2))
+    elif what == "strength":
+        from spondyl.report.strength_page import json_schema as strength_schema
+
+        typer.echo(json.dumps(strength_schema(), indent=2))
     elif what == "history":
         from spondyl.clinical.history import schema as history_schema
 
         typer.echo(json.dumps(history_schema(), indent=2))
     else:
-        raise SpondylError(f"there is no schema '{what}'.", "Ask for 'assessment' or 'history'.")
+        raise SpondylError(f"there is no schema '{what}'.", "Ask for 'assessment', 'strength' or 'history'.")
 
 
 def main() -> None:

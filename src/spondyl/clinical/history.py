@@ -238,7 +238,13 @@ def question(path: str) -> str:
     return fields[name].description or path
 
 
-PARTS: dict[str, type[_Part]] = {"person": Person, "cancer": Cancer, "pain": Pain, "neurology": Neurology, "imaging": Imaging}
+PARTS: dict[str, type[_Part]] = {
+    "person": Person,
+    "cancer": Cancer,
+    "pain": Pain,
+    "neurology": Neurology,
+    "imaging": Imaging,
+}
 _BY_LEVEL: dict[str, type[_Part]] = {"pain": LevelPain, "imaging": LevelImaging}
 
 

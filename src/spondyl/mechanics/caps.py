@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spondyl.core.errors import ModelError
+
 CAP_MM = 3.0
 """Cement beyond the bone's outermost point, as in the published models (bonelab_spinefe: three voxels of 1 mm)."""
 ENDPLATE_REACH = 0.15
@@ -30,18 +32,29 @@ gives the 29 mm that bonelab_spinefe prints for the vertebra in the tests, whose
 
 @dataclass(frozen=True, eq=False)
 class CappedBlock:
-    """Arrays (x, y, z) that begin and end with the flat faces of the caps."""
+    """Bone between two caps; arrays (x, y, z) on a grid that may reach further along z than the block's own."""
 
     bone: NDArray[np.bool_]
     cement: NDArray[np.bool_]
     offset: int
     """Layer z of the block that was handed in is layer z + offset here."""
     height_mm: float
-    """From the lowest to the highest layer of bone, stray tips left out."""
+    """From the lowest to the highest layer of bone between the caps, stray tips left out."""
+    lower_layer: int
+    """Node layer of the lower cap's outer face; the upper one's is `upper_layer`."""
+    upper_layer: int
+
+    def face(self, layer: int, solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Nodes (x + 1, y + 1, z + 1) of a cap's outer face, on elements that are `solid`."""
+        voxels = layer if layer == self.lower_layer else layer - 1
+        flat = np.pad(self.cement[:, :, voxels] & solid[:, :, voxels], 1)
+        nodes = np.zeros([size + 1 for size in self.bone.shape], dtype=bool)
+        nodes[:, :, layer] = flat[:-1, :-1] | flat[1:, :-1] | flat[:-1, 1:] | flat[1:, 1:]
+        return nodes
 
 
 def capped(bone: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> CappedBlock:
-    """Bone (x, y, z) with a cap on each end."""
+    """Bone (x, y, z) with a cap cast on each end."""
     layers = np.flatnonzero(bone.any(axis=(0, 1)))
     bottom, top = int(layers[0]), int(layers[-1]) + 1
     thickness = max(1, round(CAP_MM / spacing_mm[2]))
@@ -52,6 +65,35 @@ def capped(bone: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> C
         cement=_cap_above(body, top - bottom) | lower_upside_down[:, :, ::-1],
         offset=thickness - bottom,
         height_mm=_height_in_layers(bone) * spacing_mm[2],
+        lower_layer=0,
+        upper_layer=body.shape[2],
+    )
+
+
+def with_given_caps(
+    bone: NDArray[np.bool_], cement: NDArray[np.bool_], spacing_mm: tuple[float, float, float]
+) -> CappedBlock:
+    """Bone and its own caps (x, y, z): cement below the middle of the bone and above it.
+
+    Raises ModelError when there is no cement on one of the ends.
+    """
+    bone_layers = np.flatnonzero(bone.any(axis=(0, 1)))
+    middle = (bone_layers[0] + bone_layers[-1] + 1) // 2
+    cement = cement & ~bone
+    below, above = (np.flatnonzero(part.any(axis=(0, 1))) for part in (cement[:, :, :middle], cement[:, :, middle:]))
+    if not len(below) or not len(above):
+        raise ModelError(
+            f"the labels hold no cement {'above' if len(below) else 'below'} the bone.",
+            "Give a cap on each end, or none at all: they are then cast.",
+        )
+    under_both = np.logical_and(cement[:, :, :middle].any(axis=2), cement[:, :, middle:].any(axis=2))
+    return CappedBlock(
+        bone=bone,
+        cement=cement,
+        offset=0,
+        height_mm=_height_in_layers(bone & under_both[:, :, None]) * spacing_mm[2],
+        lower_layer=int(below[0]),
+        upper_layer=int(middle + above[-1]) + 1,
     )
 
 

@@ -19,6 +19,9 @@ from spondyl.mechanics.density import CONVERSIONS, Density, DensityKind
 from spondyl.mechanics.law_file import STATUSES, Source, Tables, packaged, source_of
 from spondyl.values.voxel_model import TransverselyIsotropic
 
+DEFAULT_LAW = "kopperdahl2002"
+"""Fitted to QCT density of vertebral bone itself, with its own yield stress, and the law of the published vertebral
+models (bonelab_spinefe)."""
 SOFTEST_MPA = 1.0
 """Modulus where the law gives less (marrow fat, soft tumour, density at or below zero). Own choice: within what is
 written of soft tumour (1 to 10 MPa), under 1/200 of osteoporotic bone, and it keeps the solve quick."""

@@ -1,8 +1,8 @@
 """Supports and loads of a block between two flat faces: rigid caps that press, tilt and twist it.
 
-The lower face (the corners of the voxels in the lowest layer) stands still. The nodes of the upper face move as one
-rigid plane. Faces are bonded to their caps (held in x, y and z) or slide on them (held in z only). A pattern is the
-displacement of the held nodes for a motion of 1 mm or 1 rad, small motions throughout: multiply it by the amount.
+The lower face stands still. The nodes of the upper face move as one rigid plane. Faces are bonded to their caps (held
+in x, y and z) or slide on them (held in z only). A pattern is the displacement of the held nodes for a motion of 1 mm
+or 1 rad, small motions throughout: multiply it by the amount.
 Node arrays are (3, nx + 1, ny + 1, nz + 1); coordinates are mm from the corner of the first voxel.
 """
 
@@ -21,33 +21,62 @@ from spondyl.values.voxel_model import VoxelModel
 Vector = tuple[float, float, float]
 
 
-def axial(
-    modulus_mpa: NDArray[np.float64], spacing_mm: Vector, *, bonded: bool
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """Nodes (nx + 1, ny + 1, nz + 1) of the lower and the upper face, each in one layer."""
+
+    lower: NDArray[np.bool_]
+    upper: NDArray[np.bool_]
+
+    def upper_centre_mm(self, spacing_mm: Vector) -> Vector:
+        """Mean place of the upper face's nodes."""
+        x, y, z = (np.argwhere(self.upper) * np.array(spacing_mm)).mean(axis=0)
+        return float(x), float(y), float(z)
+
+    def upper_extent_mm(self, spacing_mm: Vector) -> tuple[float, float]:
+        """Its size along x and y."""
+        x, y, _ = np.ptp(np.argwhere(self.upper), axis=0) * np.array(spacing_mm)
+        return float(x), float(y)
+
+
+def end_faces(modulus_mpa: NDArray[np.float64]) -> Faces:
+    """The corners of the voxels in the lowest and the highest layer. Raises ModelError where one of them is empty."""
+    ends = []
+    for layer in (0, -1):
+        solid = np.pad(modulus_mpa[:, :, layer] > 0, 1)
+        if not solid.any():
+            raise ModelError(
+                "the block's lowest or highest layer is empty, so no cap can hold it.", "Crop the block to its bone."
+            )
+        nodes = np.zeros([size + 1 for size in modulus_mpa.shape], dtype=bool)
+        nodes[:, :, layer] = solid[:-1, :-1] | solid[1:, :-1] | solid[:-1, 1:] | solid[1:, 1:]
+        ends.append(nodes)
+    return Faces(*ends)
+
+
+def axial(faces: Faces, spacing_mm: Vector, *, bonded: bool) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Held components, and the pattern of 1 mm compression between caps that don't tilt."""
-    held = _held(modulus_mpa, bonded)
-    return held, cap_motion(modulus_mpa, spacing_mm, held, shift_mm=(0, 0, -1))
+    held = _held(faces, bonded)
+    return held, cap_motion(faces, spacing_mm, held, shift_mm=(0, 0, -1))
 
 
 def eccentric(
-    modulus_mpa: NDArray[np.float64], spacing_mm: Vector, *, through_mm: tuple[float, float], bonded: bool
+    faces: Faces, spacing_mm: Vector, *, through_mm: tuple[float, float], bonded: bool
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], tuple[NDArray[np.float64], ...]]:
     """Compression by a force through the point (x, y) of a cap that is free to tilt: held, pattern, two free tilts.
 
     A point ahead of the centre gives flexion with compression, one beside it lateral bending. The pattern moves that
     point by 1 mm; the tilts turn the cap about x and y through it, so that no moment about it is left.
     """
-    held = _held(modulus_mpa, bonded)
-    about = (*through_mm, modulus_mpa.shape[2] * spacing_mm[2])
-    down = cap_motion(modulus_mpa, spacing_mm, held, shift_mm=(0, 0, -1))
-    tilts = tuple(
-        cap_motion(modulus_mpa, spacing_mm, held, turn_rad=turn, about_mm=about) for turn in ((1, 0, 0), (0, 1, 0))
-    )
+    held = _held(faces, bonded)
+    about = (*through_mm, faces.upper_centre_mm(spacing_mm)[2])
+    down = cap_motion(faces, spacing_mm, held, shift_mm=(0, 0, -1))
+    tilts = tuple(cap_motion(faces, spacing_mm, held, turn_rad=turn, about_mm=about) for turn in ((1, 0, 0), (0, 1, 0)))
     return held, down, tilts
 
 
 def torsion(
-    modulus_mpa: NDArray[np.float64],
+    faces: Faces,
     spacing_mm: Vector,
     *,
     about_mm: tuple[float, float] | None = None,
@@ -57,15 +86,15 @@ def torsion(
 
     With `lift_free` the cap may rise or sink, so that it carries no axial force.
     """
-    held = _held(modulus_mpa, bonded=True)
-    x, y = upper_centre_mm(modulus_mpa, spacing_mm) if about_mm is None else about_mm
-    twist = cap_motion(modulus_mpa, spacing_mm, held, turn_rad=(0, 0, 1), about_mm=(x, y, 0))
-    lift = cap_motion(modulus_mpa, spacing_mm, held, shift_mm=(0, 0, 1))
+    held = _held(faces, bonded=True)
+    x, y = faces.upper_centre_mm(spacing_mm)[:2] if about_mm is None else about_mm
+    twist = cap_motion(faces, spacing_mm, held, turn_rad=(0, 0, 1), about_mm=(x, y, 0))
+    lift = cap_motion(faces, spacing_mm, held, shift_mm=(0, 0, 1))
     return held, twist, (lift,) if lift_free else ()
 
 
 def cap_motion(
-    modulus_mpa: NDArray[np.float64],
+    faces: Faces,
     spacing_mm: Vector,
     held: NDArray[np.bool_],
     *,
@@ -74,35 +103,18 @@ def cap_motion(
     about_mm: Vector = (0, 0, 0),
 ) -> NDArray[np.float64]:
     """Displacement of the upper face's held components when its cap is shifted, and turned about a point."""
-    upper = np.argwhere(face_nodes(modulus_mpa, -1))
-    level = np.full((len(upper), 1), modulus_mpa.shape[2])
-    place = np.hstack([upper, level]) * np.array(spacing_mm)
+    upper = np.nonzero(faces.upper)
+    place = np.stack(upper, axis=1) * np.array(spacing_mm)
     motion = np.array(shift_mm) + np.cross(np.array(turn_rad, dtype=np.float64), place - np.array(about_mm))
     pattern = np.zeros(held.shape)
-    pattern[:, upper[:, 0], upper[:, 1], -1] = motion.T
+    for axis in range(3):
+        pattern[axis][upper] = motion[:, axis]
     return np.where(held, pattern, 0.0)
 
 
-def face_nodes(modulus_mpa: NDArray[np.float64], layer: int) -> NDArray[np.bool_]:
-    """(nx + 1, ny + 1), corners of the voxels of the lowest (0) or highest (-1) layer."""
-    face = np.pad(modulus_mpa[:, :, layer] > 0, 1)
-    if not face.any():
-        raise ModelError(
-            "the block's lowest or highest layer is empty, so no cap can hold it.", "Crop the block to its bone."
-        )
-    return face[:-1, :-1] | face[1:, :-1] | face[:-1, 1:] | face[1:, 1:]
-
-
-def upper_centre_mm(modulus_mpa: NDArray[np.float64], spacing_mm: Vector) -> tuple[float, float]:
-    """Centre (x, y) of the upper face's area."""
-    x, y = ((np.argwhere(modulus_mpa[:, :, -1] > 0) + 0.5) * np.array(spacing_mm[:2])).mean(axis=0)
-    return float(x), float(y)
-
-
-def _held(modulus_mpa: NDArray[np.float64], bonded: bool) -> NDArray[np.bool_]:
-    held = np.zeros((3, *(size + 1 for size in modulus_mpa.shape)), dtype=bool)
-    for layer in (0, -1):
-        held[slice(None) if bonded else slice(2, 3), :, :, layer] = face_nodes(modulus_mpa, layer)
+def _held(faces: Faces, bonded: bool) -> NDArray[np.bool_]:
+    held = np.zeros((3, *faces.upper.shape), dtype=bool)
+    held[slice(None) if bonded else slice(2, 3)] = faces.lower | faces.upper
     return held
 
 
@@ -127,10 +139,10 @@ def solve_free(
     unloaded = replace(model, force_n=None)
     others = [solve(replace(unloaded, displacement_mm=pattern), **options) for pattern in free]  # type: ignore[arg-type]
     works = _works(others, free)
-    amplitude = (
+    amplitude: NDArray = (
         -np.linalg.solve(works, [np.sum(base.reaction_n * pattern) for pattern in free]) if free else np.zeros(0)
     )
-    return superposed([base, *others], np.concatenate([[1.0], amplitude])), amplitude
+    return superposed([base, *others], np.array([1.0, *amplitude])), amplitude
 
 
 def check_free(model: VoxelModel, free: tuple[NDArray[np.float64], ...]) -> None:
@@ -156,6 +168,7 @@ class Carried:
 
 def carry(
     model: VoxelModel,
+    faces: Faces,
     *,
     force_n: Vector,
     moment_nmm: Vector = (0.0, 0.0, 0.0),
@@ -175,7 +188,7 @@ def carry(
         raise ModelError(
             "sliding faces carry no force along x or y and no torque about z.", "Bond the faces, or leave these out."
         )
-    motions = tuple(_unit_motion(model, kind, about_mm) for kind in chosen)
+    motions = tuple(_unit_motion(model, faces, kind, about_mm) for kind in chosen)
     model = replace(model, force_n=None)
     solutions = [solve(replace(model, displacement_mm=motion), threads=threads) for motion in motions]
     weight: NDArray = np.linalg.solve(_works(solutions, motions), target[chosen])
@@ -184,12 +197,12 @@ def carry(
     return Carried(superposed(solutions, weight), motion[:3], motion[3:])
 
 
-def _unit_motion(model: VoxelModel, kind: int, about_mm: Vector) -> NDArray[np.float64]:
+def _unit_motion(model: VoxelModel, faces: Faces, kind: int, about_mm: Vector) -> NDArray[np.float64]:
     """Pattern of the cap's shift along axis `kind`, or turn about axis `kind` - 3."""
     x, y, z = (float(kind % 3 == axis) for axis in range(3))
     if kind < 3:
-        return cap_motion(model.modulus_mpa, model.spacing_mm, model.held, shift_mm=(x, y, z))
-    return cap_motion(model.modulus_mpa, model.spacing_mm, model.held, turn_rad=(x, y, z), about_mm=about_mm)
+        return cap_motion(faces, model.spacing_mm, model.held, shift_mm=(x, y, z))
+    return cap_motion(faces, model.spacing_mm, model.held, turn_rad=(x, y, z), about_mm=about_mm)
 
 
 def _works(solutions: list[Solution], patterns: tuple[NDArray[np.float64], ...]) -> NDArray[np.float64]:

@@ -23,23 +23,6 @@ NOTED_SHARE = 0.001
 """Less bone than this left out is a few stray voxels of the mask's surface and not worth a note. Own choice."""
 
 
-def check_bone(density_mg_cc: NDArray, bone: NDArray[np.bool_]) -> None:
-    """Raise ModelError when the block holds no bone, or bone without a density."""
-    if density_mg_cc.shape != bone.shape or bone.ndim != 3:
-        raise ModelError(
-            f"density of shape {density_mg_cc.shape} and bone of shape {bone.shape}.",
-            "Give both on one (x, y, z) grid.",
-        )
-    if not bone.any():
-        raise ModelError("the bone mask of the block is empty.", "Check that the mask and the CT show the same level.")
-    missing = int((~np.isfinite(density_mg_cc[bone])).sum())
-    if missing:
-        raise ModelError(
-            f"{missing} of {int(bone.sum())} bone voxels have no density.",
-            "Cut the block where the scan ends, or leave these voxels out of the mask.",
-        )
-
-
 def load_bearing(bone: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     """The pieces of bone (x, y, z) that reach from bottom to top, and a note on what was left out.
 

@@ -1,174 +1,340 @@
-"""Axial compression strength of a block of bone between two cement caps.
+"""Strength of a block of bone between two caps: failure load with its interval, and what lesions cost.
 
-The protocol is that of the published vertebral models (bonelab_spinefe): the lower face of the lower cap is held along
-the load, the upper face of the upper cap is pushed down as a whole, sides and faces are free across the load. The
-rigid motions that this leaves (two shifts and a turn) carry no strain and are taken out of the answer. The block's
-stiffness K and height H give the failure load F = 0.0068 K H.
+The block is moved by its upper face until well past 1.9 % apparent strain, with bone and cement yielding and softening
+on the way; the failure load is the highest up to there. The same model with its assumptions varied one at a time gives
+the interval; with lesions replaced by the patient's own bone, what they cost; with lesions filled, what cement gives.
 """
 
 from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spondyl.core.errors import ModelError
-from spondyl.mechanics.caps import CappedBlock, capped
+from spondyl.core.progress import Progress, silent
+from spondyl.mechanics.bone import BoneBlock, check_block, coarser
+from spondyl.mechanics.cases import Posed, posed
+from spondyl.mechanics.composition import Composition, Variant, compose, filled_with_own_bone, fit_to_run, on_block
+from spondyl.mechanics.criteria import LIMIT_STRAIN, SURE_PEAK, criteria, failure
+from spondyl.mechanics.curve import CurveSolution, CurveStatus, load_curve
 from spondyl.mechanics.fields import strain_energy_density
-from spondyl.mechanics.laws import Law, law_named
-from spondyl.mechanics.materials import (
-    CEMENT_MPA,
-    NOTED_SHARE,
-    POISSON_RATIO,
-    check_bone,
-    largest_piece,
-    load_bearing,
-)
-from spondyl.mechanics.solve import Solution, solve
-from spondyl.values.strength import Strength
+from spondyl.mechanics.interval import HALF_A_VOXEL, Source, sources, spread, together
+from spondyl.mechanics.laws import DEFAULT_LAW
+from spondyl.mechanics.loading import solve_free
+from spondyl.mechanics.materials import POISSON_RATIO
+from spondyl.values.strength import LesionEffect, LoadCase, LoadCurve, SolveReport, Spread, Strength
 from spondyl.values.voxel_model import VoxelModel
 
-FAILURE_STRAIN = 0.0068
-"""F = 0.0068 K H, the linear failure estimate of bonelab_spinefe (20139 N/mm x 32 mm x 0.0068 = 4382 N, its table)."""
-NONLINEAR_RATIO = 0.0063
-NONLINEAR_RATIO_SD = 0.0013
-"""Non-linear strength over K H in 160 of its models (bonelab_spinefe): what the linear estimate is uncertain by."""
-NORMAL_95 = 1.959964
-TEST_STRAIN = 0.005
-"""Compression of the linear solve; any value gives the same stiffness. Own choice."""
-FEWEST_LAYERS = 8
-"""Elements over the height below which no strength is given. Own choice: fewer can't hold two endplates and a core."""
+STRAINS = (0.0025, 0.005, 0.0075, 0.01, 0.0125, 0.015, LIMIT_STRAIN)
+"""Apparent strains of a curve's points up to the limit; own choice, at most 0.4 % apart."""
+BEYOND = (0.0225, 0.026, 0.03)
+"""Further points of the curve that is shown, so that a late peak is seen."""
+SHOWN_FALL = 0.9
+"""The shown curve ends where the load has fallen to this share of its peak; own choice, enough to see that it falls."""
 COARSE_MM = 2.0
 """Voxels larger than this are noted: 2 mm was the coarsest mesh found adequate (imai2015)."""
+NOTED_OUTSIDE = 0.5
+"""Share of the bone whose density lies outside the law's range from which on that is noted. Own choice: the shell of
+every vertebra does, so less than half says nothing."""
+CITATIONS = ("bonelab_spinefe", "imai2015", "lottes2023", "ghosh2026")
 
 
-def axial_strength(
-    density_mg_cc: NDArray,
-    bone: NDArray[np.bool_],
-    spacing_mm: tuple[float, float, float],
+def strength(
+    block: BoneBlock,
     *,
-    law: str = "kopperdahl2002",
+    load: LoadCase = LoadCase.AXIAL,
+    law: str = DEFAULT_LAW,
     relative_density_sd: float = 0.0,
+    thorough: bool = True,
     threads: int | None = None,
+    progress: Progress = silent,
 ) -> Strength:
-    """Stiffness and failure load of a block (x, y, z) compressed along z, z up.
+    """Failure load of a block under one load case, with its interval and what its lesions cost.
 
-    `density_mg_cc` is K2HPO4-equivalent, read where `bone` is True. `relative_density_sd` is the standard deviation of
-    the density's scale (0.1 is 10 %) and widens the interval. Raises ModelError for a block that can't be modelled
-    (no bone, no density, too thin, broken through); a solve that does not converge is told in `Strength.solve`.
+    `relative_density_sd` is the standard deviation of the density's scale (0.1 is 10 %). The failure load itself is
+    always that of the block as given; with `thorough` so are the interval and the lesions' effects, without it their
+    shares are taken from a model of voxels twice as large, some ten times faster. Variants of the model are worked on
+    side by side on `threads` threads (None: all cores); the result is the same to the last bit for any number. Raises
+    ModelError for a block that can't be modelled (no bone, no density, too thin, broken through).
     """
-    chosen = law_named(law)
-    _check_numbers(spacing_mm, relative_density_sd)
-    check_bone(density_mg_cc, bone)
-    bearing, notes = load_bearing(bone)
-    block = capped(bearing, spacing_mm)
-    _check_layers(block, spacing_mm)
-    modulus, more_notes = _modulus(density_mg_cc, block, chosen)
-    model = compression(modulus, spacing_mm)
-    solution = solve(model, threads=threads)
-    stiffness = _stiffness(solution, model)
-    failure = FAILURE_STRAIN * stiffness * block.height_mm
-    energy = strain_energy_density(model, solution) * (failure / stiffness / _shortening(model)) ** 2
-    kept = _on_block(block, modulus > 0, bone.shape) & bone
-    return Strength(
-        stiffness_n_per_mm=stiffness,
-        failure_load_n=failure,
-        failure_load_interval_n=_interval(
-            stiffness * block.height_mm, relative_density_sd * chosen.modulus.pieces[0].exponent
-        ),
-        method=_method(chosen, relative_density_sd),
-        height_mm=block.height_mm,
-        voxel_mm=spacing_mm,
-        elements=solution.elements,
-        solve=solution.report,
-        strain_energy_density_mpa=np.where(kept, _on_block(block, energy, bone.shape), 0).astype(np.float32),
-        bone=kept,
-        citations=(*chosen.citations, "bonelab_spinefe", "imai2015", "lottes2023"),
-        notes=notes + more_notes + _spacing_notes(spacing_mm) + _solve_notes(solution),
-    )
-
-
-def compression(modulus: NDArray[np.float64], spacing_mm: tuple[float, float, float]) -> VoxelModel:
-    """A block (x, y, z) held in z at its lowest nodes and pushed down by `TEST_STRAIN` at its highest; sides free."""
-    nodes = (3, *(size + 1 for size in modulus.shape))
-    held = np.zeros(nodes, dtype=bool)
-    held[2, :, :, [0, -1]] = True
-    displacement = np.zeros(nodes)
-    displacement[2, :, :, -1] = -TEST_STRAIN * modulus.shape[2] * spacing_mm[2]
-    return VoxelModel(modulus, spacing_mm, POISSON_RATIO, held, displacement)
-
-
-def _check_numbers(spacing_mm: tuple[float, float, float], relative_density_sd: float) -> None:
-    if len(spacing_mm) != 3 or not all(np.isfinite(step) and step > 0 for step in spacing_mm):
-        raise ModelError(f"voxels of {spacing_mm} mm.", "Give three positive sizes.")
+    check_block(block)
     if not (np.isfinite(relative_density_sd) and relative_density_sd >= 0):
         raise ModelError(
             f"a relative standard deviation of the density of {relative_density_sd}.", "Give 0 or more; 0.1 is 10 %."
         )
+    as_it_is = Variant(law)
+    study = _study(block, as_it_is, relative_density_sd, thorough=thorough)
+    variants = [*study.all_variants()]
+    jobs = [_Job(block, as_it_is, None, beyond=True)]
+    jobs += [_Job(study.block, variant, study.filled) for variant in variants]
+    outcomes = _run_all(jobs, load, threads, progress)
+    base = outcomes[0]
+    if isinstance(base, ModelError):
+        raise base
+    runs = dict(zip(variants, outcomes[1:], strict=True)) | ({as_it_is: base} if study.block is block else {})
+    spreads, notes = _spreads(study, runs)
+    effects = tuple(
+        _effect(study, group, runs, None if load is LoadCase.TORSION else base.failure) for group in study.groups
+    )
+    return _result(block, load, base, spreads, effects, notes)
 
 
-def _check_layers(block: CappedBlock, spacing_mm: tuple[float, float, float]) -> None:
-    layers = round(block.height_mm / spacing_mm[2])
-    if layers < FEWEST_LAYERS:
-        raise ModelError(
-            f"the bone is {layers} voxels high (of {spacing_mm[2]:.2g} mm); {FEWEST_LAYERS} are needed.",
-            "Sample the block finer, from a scan with thinner slices.",
-        )
+@dataclass(frozen=True, eq=False)
+class _Study:
+    """What is varied, and on which block."""
+
+    block: BoneBlock
+    base: Variant
+    sources: tuple[Source, ...]
+    groups: tuple[frozenset[int], ...]
+    """Each lesion by itself and, where there are several, all together."""
+    filled: NDArray[np.float64] | None
+    """The density with the patient's own bone in place of the lesions; None where that can't be told."""
+    why_not: str
+    own_base: bool
+    """The unvaried model is to be run on this block too."""
+
+    def own(self, group: frozenset[int]) -> Variant | None:
+        return None if self.filled is None else replace(self.base, own=group)
+
+    def cemented(self, group: frozenset[int]) -> Variant:
+        return replace(self.base, cemented=group)
+
+    def all_variants(self) -> Iterator[Variant]:
+        if self.own_base:
+            yield self.base
+        for source in self.sources:
+            yield from source.variants
+        for group in self.groups:
+            if own := self.own(group):
+                yield own
+            yield self.cemented(group)
 
 
-def _modulus(density_mg_cc: NDArray, block: CappedBlock, law: Law) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Moduli of bone and caps (x, y, z), of the one piece that joins both faces."""
-    modulus = np.where(block.cement, CEMENT_MPA, 0.0)
-    x, y, z = np.nonzero(block.bone)
-    modulus[x, y, z] = law.modulus_mpa(density_mg_cc[x, y, z - block.offset])
-    piece = largest_piece(modulus > 0)
-    lost = 1 - (piece & block.bone).sum() / block.bone.sum()
-    if not (piece[:, :, 0].any() and piece[:, :, -1].any()):
-        raise ModelError(
-            "no piece of bone joins both caps.", "No axial strength can be given; look for a bone broken through."
-        )
-    note = (f"{lost:.1%} of the bone stands beside the loaded block and was left out.",) if lost >= NOTED_SHARE else ()
-    return np.where(piece, modulus, 0), note
-
-
-def _stiffness(solution: Solution, model: VoxelModel) -> float:
-    """Force on the moved face over its displacement, N/mm."""
-    return float(-solution.reaction_n[2, :, :, -1].sum() / _shortening(model))
-
-
-def _shortening(model: VoxelModel) -> float:
-    return float(-model.displacement_mm[2, 0, 0, -1])
-
-
-def _interval(stiffness_height_n: float, relative_modulus_sd: float) -> tuple[float, float]:
-    """95 % for the non-linear strength: scatter of its ratio to K H, and of the density, in quadrature."""
-    middle = NONLINEAR_RATIO * stiffness_height_n
-    spread = NORMAL_95 * float(np.hypot(NONLINEAR_RATIO_SD / NONLINEAR_RATIO, relative_modulus_sd))
-    return max(0.0, middle * (1 - spread)), middle * (1 + spread)
-
-
-def _method(law: Law, relative_density_sd: float) -> str:
-    return (
-        f"Linear-elastic axial compression between cement caps, modulus by {law.title}, failure load 0.0068 K H; the "
-        f"95 % interval holds the published scatter of non-linear strength over K H ({NONLINEAR_RATIO}, SD "
-        f"{NONLINEAR_RATIO_SD}, 160 models) and a standard deviation of the density of {relative_density_sd:.0%}, and "
-        f"not the law's or the model's own error."
+def _study(block: BoneBlock, base: Variant, relative_density_sd: float, *, thorough: bool) -> _Study:
+    smaller = block if thorough else coarser(block)
+    if not thorough and not fit_to_run(smaller):
+        smaller = block
+    filled, why_not = filled_with_own_bone(smaller)
+    each = tuple(frozenset([place]) for place in range(len(block.lesions)))
+    return _Study(
+        block=smaller,
+        base=base,
+        sources=sources(
+            base,
+            relative_density_sd=relative_density_sd,
+            lytic=any(lesion.kind != "blastic" for lesion in block.lesions),
+            surface_voxels=HALF_A_VOXEL * block.spacing_mm[2] / smaller.spacing_mm[2],
+        ),
+        groups=(*each, frozenset(range(len(each)))) if len(each) > 1 else each,
+        filled=filled,
+        why_not=why_not,
+        own_base=smaller is not block,
     )
 
 
-def _spacing_notes(spacing_mm: tuple[float, float, float]) -> tuple[str, ...]:
-    if max(spacing_mm) <= COARSE_MM:
-        return ()
-    return (f"Voxels of up to {max(spacing_mm):.2g} mm are coarser than the {COARSE_MM:g} mm found adequate.",)
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    """One variant's curve."""
+
+    composed: Composition
+    posed: Posed
+    curve: CurveSolution
+    strain: NDArray[np.float64]
+    load: NDArray[np.float64]
+    failure: float
 
 
-def _solve_notes(solution: Solution) -> tuple[str, ...]:
-    return (f"The solve did not converge. {solution.report.remedy}",) if solution.report.remedy else ()
+@dataclass(frozen=True, eq=False)
+class _Job:
+    block: BoneBlock
+    variant: Variant
+    filled: NDArray[np.float64] | None
+    beyond: bool = False
+    """Follow the curve past the limit strain."""
 
 
-def _on_block(block: CappedBlock, values: NDArray, shape: tuple[int, ...]) -> NDArray:
-    """Values of the capped block on the grid of the block that was handed in; zero elsewhere."""
-    placed = np.zeros(shape, dtype=values.dtype)
-    start = max(0, -block.offset)
-    stop = min(shape[2], values.shape[2] - block.offset)
-    placed[:, :, start:stop] = values[:, :, start + block.offset : stop + block.offset]
-    return placed
+def _run_all(
+    jobs: Sequence[_Job], case: LoadCase, threads: int | None, progress: Progress
+) -> list[_Outcome | ModelError]:
+    """Every job's outcome, or why it has none; one thread each, as many at a time as `threads`."""
+    done = 0
+
+    def run(job: _Job) -> _Outcome | ModelError:
+        nonlocal done
+        try:
+            outcome: _Outcome | ModelError = _run(job, case)
+        except ModelError as error:
+            outcome = error
+        done += 1
+        progress("strength", done, len(jobs))
+        return outcome
+
+    count = threads or len(os.sched_getaffinity(0))
+    if count == 1:
+        return [run(job) for job in jobs]
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            return list(pool.map(run, jobs))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _run(job: _Job, case: LoadCase) -> _Outcome:
+    block, variant = job.block, job.variant
+    composed = compose(block, variant, job.filled)
+    way = posed(case, composed.between, composed.modulus_mpa > 0, block.spacing_mm, bonded=variant.bonded)
+    strains = np.array(STRAINS + (BEYOND if job.beyond else ()))
+    curve = load_curve(
+        _model(composed, way, block.spacing_mm, strains[-1]),
+        composed.plasticity,
+        steps=strains / strains[-1],
+        free=way.free,
+        about_mm=way.about_mm,
+        stop_below_peak=SHOWN_FALL if job.beyond else SURE_PEAK,
+        never_before=LIMIT_STRAIN / strains[-1] if job.beyond else 0.0,
+        threads=1,
+    )
+    strain, load = curve.load_factor * strains[-1], way.load(curve)
+    highest = failure(strain, load)
+    if highest is None:
+        raise ModelError(f"the curve could be followed to {strain[-1]:.2%} apparent strain only.", curve.remedy)
+    return _Outcome(composed, way, curve, strain, load, highest)
+
+
+def _model(composed: Composition, way: Posed, spacing_mm: tuple[float, float, float], strain: float) -> VoxelModel:
+    return VoxelModel(composed.modulus_mpa, spacing_mm, POISSON_RATIO, way.held, strain * way.pattern)
+
+
+def _spreads(
+    study: _Study, runs: Mapping[Variant, _Outcome | ModelError]
+) -> tuple[tuple[Spread, ...], tuple[str, ...]]:
+    """What each source does, and notes on variants that could not be run."""
+    base = runs[study.base]
+    if isinstance(base, ModelError):
+        return (), (f"No interval: {base}",)
+    found, notes = [], []
+    for source in study.sources:
+        outcomes = [runs[variant] for variant in source.variants]
+        loads = [outcome.failure for outcome in outcomes if isinstance(outcome, _Outcome)]
+        if loads:
+            found.append(spread(source, base.failure, loads))
+        reasons = [outcome for outcome in outcomes if isinstance(outcome, ModelError)]
+        if reasons:
+            notes.append(f"The interval leaves out part of '{source.name}' ({source.words}): {reasons[0]}")
+    return tuple(found), tuple(notes)
+
+
+def _effect(
+    study: _Study, group: frozenset[int], runs: Mapping[Variant, _Outcome | ModelError], failure_n: float | None
+) -> LesionEffect:
+    """What one group of lesions does; `failure_n` is the failure load that shares are told in N of, if any."""
+    notes = [f"Strength lost not told: {study.why_not}"] if study.why_not else []
+    ratio: dict[str, float | None] = {"own bone": None, "cement": None}
+    base = runs[study.base]
+    for filling, variant in (("own bone", study.own(group)), ("cement", study.cemented(group))):
+        if variant is None:
+            continue
+        outcome = runs[variant]
+        if isinstance(outcome, ModelError) or isinstance(base, ModelError):
+            notes.append(f"Not told with {filling} in their place: {outcome}")
+        else:
+            ratio[filling] = outcome.failure / base.failure
+    own, cement = ratio["own bone"], ratio["cement"]
+    held = np.any([study.block.lesions[place].mask for place in group], axis=0) & study.block.bone
+    return LesionEffect(
+        lesions=tuple(sorted(group)),
+        share_of_bone=float(held.sum() / study.block.bone.sum()),
+        lost_share=None if own is None else 1 - 1 / own,
+        lost_n=None if own is None or failure_n is None else (own - 1) * failure_n,
+        cemented_share=None if cement is None else cement - 1,
+        regained_n=None if cement is None or failure_n is None else (cement - 1) * failure_n,
+        notes=tuple(notes),
+    )
+
+
+def _result(
+    block: BoneBlock,
+    case: LoadCase,
+    base: _Outcome,
+    spreads: tuple[Spread, ...],
+    effects: tuple[LesionEffect, ...],
+    notes: tuple[str, ...],
+) -> Strength:
+    composed, torsion = base.composed, case is LoadCase.TORSION
+    slope, energy, report = _linear(base, block.spacing_mm)
+    energy = energy * (base.failure / slope) ** 2
+    per_strain = base.posed.per_strain
+    interval = together(base.failure, spreads)
+    shape = block.bone.shape
+    kept = composed.bone & block.bone
+    return Strength(
+        load_case=case,
+        law=composed.law.name,
+        failure_load_n=None if torsion else base.failure,
+        failure_load_interval_n=None if torsion else interval,
+        failure_moment_nmm=base.failure if torsion else None,
+        failure_moment_interval_nmm=interval if torsion else None,
+        stiffness_n_per_mm=None if torsion else slope / per_strain,
+        torsional_stiffness_nmm_per_rad=slope / per_strain if torsion else None,
+        method=_method(composed, case, spreads),
+        height_mm=composed.between.height_mm,
+        voxel_mm=block.spacing_mm,
+        elements=int((composed.modulus_mpa > 0).sum()),
+        solve=report,
+        criteria=criteria(base.strain, base.load, slope, compressive=not torsion),
+        curve=LoadCurve(
+            tuple(base.strain.tolist()), tuple(base.load.tolist()), tuple(base.curve.yielded_share.tolist())
+        ),
+        strain_energy_density_mpa=np.where(kept, on_block(composed.between, energy, shape), 0).astype(np.float32),
+        plastic_strain=np.where(kept, on_block(composed.between, base.curve.peak_plastic_strain, shape), 0).astype(
+            np.float32
+        ),
+        bone=kept,
+        spreads=spreads,
+        lesions=effects,
+        citations=tuple(sorted({*CITATIONS, *composed.law.citations})),
+        notes=composed.notes + notes + _notes(block, base),
+    )
+
+
+def _linear(base: _Outcome, spacing_mm: tuple[float, float, float]) -> tuple[float, NDArray[np.float64], SolveReport]:
+    """Load at an apparent strain of 1, strain-energy density (x, y, z) in MPa there, and how the solve went."""
+    model = _model(base.composed, base.posed, spacing_mm, 1.0)
+    solution, _ = solve_free(model, base.posed.free, threads=1)
+    # The reactions' work on the motion is the load times what it moves; free tilts carry none.
+    slope = float(np.sum(solution.reaction_n * base.posed.pattern)) / base.posed.per_strain
+    return slope, strain_energy_density(model, solution), solution.report
+
+
+def _method(composed: Composition, case: LoadCase, spreads: Sequence[Spread]) -> str:
+    named = ", ".join(entry.source for entry in spreads)
+    held = (
+        f"the 95 % interval holds {named}, each by itself, added as squares" if named else "no interval was asked for"
+    )
+    return (
+        f"Voxel finite elements between cement caps in {case.words}, bone yielding and softening by Drucker-Prager, "
+        f"modulus and yield stress by {composed.law.title}; the failure load is the highest up to {LIMIT_STRAIN:.1%} "
+        f"apparent strain; {held}."
+    )
+
+
+def _notes(block: BoneBlock, base: _Outcome) -> tuple[str, ...]:
+    said = []
+    if max(block.spacing_mm) > COARSE_MM:
+        said.append(
+            f"Voxels of up to {max(block.spacing_mm):.2g} mm are coarser than the {COARSE_MM:g} mm found adequate: too "
+            f"thick to tell the cortex from what it holds."
+        )
+    outside = base.composed.law.outside_range_share(block.density_mg_cc[base.composed.bone])
+    if outside >= NOTED_OUTSIDE:
+        said.append(f"{outside:.0%} of the bone has a density outside the range that the law was fitted on.")
+    if base.curve.status is CurveStatus.STOPPED:
+        said.append(f"The curve ends at {base.strain[-1]:.1%} apparent strain. {base.curve.remedy}")
+    return tuple(said)

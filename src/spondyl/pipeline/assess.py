@@ -7,26 +7,24 @@ from dataclasses import replace
 
 from spondyl.anatomy.levels import Level
 from spondyl.canal.measure import CITATIONS as canal_citations
-from spondyl.canal.measure import compare_with_neighbours, cord_beside
+from spondyl.canal.measure import compare_with_neighbours
 from spondyl.clinical.classification import classify
 from spondyl.clinical.urgency import triage
 from spondyl.core.progress import Progress, Stopwatch, silent
 from spondyl.core.provenance import versions
-from spondyl.core.volume import Volume
-from spondyl.imaging.gate.quality import check_levels, is_too_thick
+from spondyl.imaging.gate.quality import check_levels
 from spondyl.lesions.detect import CITATIONS as lesions_citations
-from spondyl.lesions.given import lesions_from_mask
-from spondyl.lesions.normal import fit_reference
-from spondyl.pipeline.findings import sins_of
+from spondyl.pipeline.findings import loads_on, sins_of
 from spondyl.pipeline.inputs import Inputs, read_inputs
-from spondyl.pipeline.levels import LevelOutcome, LevelTask, examine, survey
+from spondyl.pipeline.levels import LevelOutcome, examine
 from spondyl.pipeline.request import Request
+from spondyl.pipeline.steps import build_all, level_tasks
 from spondyl.pipeline.workers import Workers, workers
 from spondyl.values.case import CaseResult, VertebraResult
-from spondyl.values.quality import LevelQuality, QualityReport
+from spondyl.values.quality import QualityReport
 from spondyl.values.vertebra import Vertebra
 from spondyl.vertebrae.build import CITATIONS as vertebrae_citations
-from spondyl.vertebrae.build import GIVEN_CITATIONS, assemble, build_one, plan
+from spondyl.vertebrae.build import GIVEN_CITATIONS
 
 CT_MARGIN_MM = 10.0
 """Own choice: CT kept around a vertebra for the steps that look just outside it."""
@@ -43,8 +41,7 @@ def assess(request: Request, progress: Progress = silent) -> CaseResult:
             quality = check_levels(inputs.scan, inputs.level_map)
             progress("checking", 1, 1)
         with clock.stage("vertebrae"):
-            vertebrae, unbuilt = _build_all(inputs, quality, team, progress)
-            quality = _with_cut_parts(_with_unbuilt(quality, unbuilt), vertebrae)
+            vertebrae, quality = build_all(inputs, quality, team, progress)
         with clock.stage("measuring"):
             outcomes = _examine_all(inputs, request, quality, vertebrae, team, progress)
         with clock.stage("scoring"):
@@ -68,49 +65,6 @@ def assess(request: Request, progress: Progress = silent) -> CaseResult:
     )
 
 
-def _build_all(
-    inputs: Inputs, quality: QualityReport, team: Workers, progress: Progress
-) -> tuple[dict[Level, Vertebra], dict[Level, str]]:
-    """Vertebrae that passed the gate, and why the rest of these can't be built. All labels show the spine's course."""
-    tasks, unplanned = plan(inputs.level_map, subregions=inputs.subregions, cord=inputs.cord)
-    passed = [entry.level for entry in quality.levels if entry.assessed]
-    levels = [level for level in passed if level in tasks]
-    results = team.map(build_one, [tasks[level] for level in levels], progress, "vertebrae")
-    vertebrae, unbuilt = assemble(dict(zip(levels, results, strict=True)))
-    return vertebrae, {level: {**unplanned, **unbuilt}[level] for level in passed if level not in vertebrae}
-
-
-def _with_unbuilt(quality: QualityReport, unbuilt: Mapping[Level, str]) -> QualityReport:
-    """The gate's word, with those added whose frame or body could not be found."""
-    return replace(
-        quality,
-        levels=tuple(
-            replace(entry, assessed=False, reasons=(*entry.reasons, unbuilt[entry.level]))
-            if entry.level in unbuilt and entry.assessed
-            else entry
-            for entry in quality.levels
-        ),
-    )
-
-
-def _with_cut_parts(quality: QualityReport, vertebrae: Mapping[Level, Vertebra]) -> QualityReport:
-    """A warning at levels whose arch the scan cuts, with what that means for them."""
-
-    def warned(entry: LevelQuality) -> LevelQuality:
-        vertebra = vertebrae.get(entry.level)
-        if vertebra is None or not vertebra.cut_parts:
-            return entry
-        parts = ", ".join(part.words for part in vertebra.cut_parts)
-        warning = (
-            f"the scan's edge cuts its arch ({parts}): body, density and strength are measured; what lies in the cut "
-            f"parts is not, so the posterolateral item of SINS stays open on a cut side and the canal may be measured "
-            f"in part only"
-        )
-        return replace(entry, warnings=(*entry.warnings, warning))
-
-    return replace(quality, levels=tuple(warned(entry) for entry in quality.levels))
-
-
 def _examine_all(
     inputs: Inputs,
     request: Request,
@@ -119,42 +73,14 @@ def _examine_all(
     team: Workers,
     progress: Progress,
 ) -> dict[Level, LevelOutcome]:
-    tasks = [_task(inputs, request, quality, vertebra) for vertebra in vertebrae.values()]
-    if inputs.lesions is not None:
-        given, notes = lesions_from_mask(inputs.lesions, inputs.scan.volume, vertebrae)
-        inputs.described["lesions"]["notes"] = list(notes)
-        tasks = [replace(task, lesions=given.get(task.vertebra.level, ())) for task in tasks]
-    else:
-        reference = fit_reference(team.map(survey, tasks, progress, "normal bone"))
-        tasks = [replace(task, reference=reference) for task in tasks]
-    outcomes = dict(zip(vertebrae, team.map(examine, tasks, progress, "measuring"), strict=True))
+    tasks = level_tasks(inputs, request, quality, vertebrae, team, progress)
+    outcomes = dict(zip(tasks, team.map(examine, list(tasks.values()), progress, "measuring"), strict=True))
     canals = compare_with_neighbours(
         {level: outcome.canal for level, outcome in outcomes.items()},
         vertebrae,
         with_lesion=[level for level, outcome in outcomes.items() if outcome.lesions],
     )
     return {level: replace(outcome, canal=canals[level]) for level, outcome in outcomes.items()}
-
-
-def _task(inputs: Inputs, request: Request, quality: QualityReport, vertebra: Vertebra) -> LevelTask:
-    entry = quality.of(vertebra.level)
-    return LevelTask(
-        vertebra=vertebra,
-        ct=_around(inputs.scan.volume, vertebra),
-        cord=None if inputs.cord is None else cord_beside(vertebra, inputs.cord),
-        calibration=inputs.calibration,
-        voxel_mm=request.voxel_mm,
-        strength_barred="the slices are too thick for a finite-element model" if is_too_thick(entry) else "",
-    )
-
-
-def _around(ct: Volume, vertebra: Vertebra) -> Volume:
-    """The CT over the vertebra's own grid and a margin, small enough to send to another process."""
-    corner = ct.to_index(vertebra.parts.affine[:3, 3]).round().astype(int)
-    margin = [int(CT_MARGIN_MM // step) + 1 for step in ct.spacing_mm]
-    start = tuple(int(c) - m for c, m in zip(corner, margin, strict=True))
-    stop = tuple(int(c) + n + m for c, n, m in zip(corner, vertebra.parts.shape, margin, strict=True))
-    return ct.crop(start, stop).contiguous()  # type: ignore[arg-type]
 
 
 def _results(
@@ -180,6 +106,7 @@ def _results(
                 canal=outcome.canal,
                 strength=outcome.strength,
                 strength_reason=outcome.strength_reason,
+                loads=loads_on(entry.level, outcome.strength, inputs.history),
                 sins=sins_of(entry.level, vertebrae, outcome.lesions, inputs.history),
             )
         )

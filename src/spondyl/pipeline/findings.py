@@ -9,9 +9,12 @@ from spondyl.anatomy.levels import Level, neighbours
 from spondyl.anatomy.subregions import POSTEROLATERAL
 from spondyl.clinical import sins
 from spondyl.clinical.history import History
+from spondyl.clinical.loads import load_to_strength, task_loads
 from spondyl.values.findings import Item, LevelFindings
 from spondyl.values.lesion import Lesion
+from spondyl.values.load import Ratio, TaskLoad
 from spondyl.values.score import ScoreResult
+from spondyl.values.strength import Strength
 from spondyl.values.vertebra import Geometry, Vertebra
 
 
@@ -88,3 +91,14 @@ def _worst(values: Collection[float | None]) -> float | None:
 def _largest(values: Collection[float | None]) -> float | None:
     """Most kyphotic: lordosis is no deformity here, so the sign counts."""
     return None if None in values or not values else max(v for v in values if v is not None)
+
+
+def loads_on(level: Level, strength: Strength | None, history: History | None) -> tuple[tuple[TaskLoad, Ratio], ...]:
+    """What tasks load a level with, and that over its strength; nothing where it has none in newton."""
+    if strength is None or strength.failure_load_n is None or strength.failure_load_interval_n is None:
+        return ()
+    person = (history or History()).person
+    tasks = task_loads(level, weight_kg=person.weight_kg, height_cm=person.height_cm, sex=person.sex)
+    return tuple(
+        (task, load_to_strength(task, strength.failure_load_n, strength.failure_load_interval_n)) for task in tasks
+    )

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spondyl.anatomy.subregions import SubRegion
 from spondyl.canal.measure import measure_one
 from spondyl.core.errors import ModelError
+from spondyl.core.progress import Progress, silent
 from spondyl.core.volume import Volume
 from spondyl.lesions.detect import detect_in
 from spondyl.lesions.normal import LevelSample, Reference, collect_reference
 from spondyl.values.canal import CanalMeasure
 from spondyl.values.density import Calibration, DensityMeasure
 from spondyl.values.lesion import Lesion
-from spondyl.values.strength import Strength
+from spondyl.values.strength import LoadCase, Strength
 from spondyl.values.vertebra import Vertebra
 from spondyl.vertebrae.block import sample_block
 from spondyl.vertebrae.density import measure_density, why_no_core
+
+if TYPE_CHECKING:
+    from spondyl.mechanics.bone import BoneBlock
 
 BLOCK_MARGIN_MM = 2.0
 """Own choice: room around the body in its block, so that a smooth outline is not clipped."""
@@ -35,6 +41,7 @@ class LevelTask:
     cord: Volume | None
     calibration: Calibration
     voxel_mm: float
+    law: str
     strength_barred: str = ""
     """Why no strength is to be computed; empty when it is."""
     lesions: tuple[Lesion, ...] | None = None
@@ -60,56 +67,99 @@ def survey(task: LevelTask) -> LevelSample:
 
 def examine(task: LevelTask) -> LevelOutcome:
     """Lesions, density, canal and strength of one vertebra."""
-    lesions = task.lesions
-    if lesions is None:
-        lesions = detect_in(task.ct, task.vertebra, task.reference) if task.reference else ()
-    held = _held_by(lesions, task.vertebra)
+    lesions = lesions_in(task)
+    held = held_by(lesions)
     density = measure_density(task.vertebra, task.ct, task.calibration, exclude=held)
-    strength, reason = _strength(task, density)
+    strengths, reason = strengths_of(task, lesions, density)
     return LevelOutcome(
         lesions=lesions,
         density=density,
         density_reason="" if density else why_no_core(task.vertebra, exclude=held),
         canal=measure_one(task.vertebra, cord=task.cord, lesions=lesions),
-        strength=strength,
+        strength=strengths[0] if strengths else None,
         strength_reason=reason,
     )
 
 
+def lesions_in(task: LevelTask) -> tuple[Lesion, ...]:
+    """Those given by the user, or those found."""
+    if task.lesions is not None:
+        return task.lesions
+    return detect_in(task.ct, task.vertebra, task.reference) if task.reference else ()
+
+
 def warm() -> None:
-    """Load compiled code (compiling it, the first time on a machine) by solving a block of eight voxels a side."""
-    from spondyl.mechanics.strength import axial_strength
+    """Load compiled code (compiling it, the first time on a machine) by crushing a block of eight voxels a side."""
+    from spondyl.mechanics.bone import BoneBlock
+    from spondyl.mechanics.strength import strength
 
-    axial_strength(np.full((8, 8, 8), 150.0), np.ones((8, 8, 8), dtype=bool), (1.0, 1.0, 1.0), threads=1)
+    cube = BoneBlock(np.full((8, 8, 8), 150.0), np.ones((8, 8, 8), dtype=bool), (1.0, 1.0, 1.0))
+    strength(cube, threads=1)
 
 
-def _held_by(lesions: tuple[Lesion, ...], vertebra: Vertebra) -> np.ndarray | None:
+def held_by(lesions: tuple[Lesion, ...]) -> np.ndarray | None:
+    """Voxels of any lesion, on the grid of the vertebra's parts; None without lesions."""
     if not lesions:
         return None
     held: np.ndarray = np.any([lesion.mask.array for lesion in lesions], axis=0)
     return held
 
 
-def _strength(task: LevelTask, density: DensityMeasure | None) -> tuple[Strength | None, str]:
-    """The body, cut free of its arch, compressed along its axis; None with the reason where that is not possible."""
+def strengths_of(
+    task: LevelTask,
+    lesions: tuple[Lesion, ...],
+    density: DensityMeasure | None,
+    *,
+    cases: Sequence[LoadCase] = (LoadCase.AXIAL,),
+    thorough: bool = False,
+    threads: int | None = 1,
+    progress: Progress = silent,
+) -> tuple[tuple[Strength, ...], str]:
+    """The body, cut free of its arch, under each load case; none with the reason where that is not possible.
+
+    `thorough`, `threads` and `progress` are those of `mechanics.strength.strength`.
+    """
     if task.strength_barred:
-        return None, task.strength_barred
-    from spondyl.mechanics.strength import axial_strength
+        return (), task.strength_barred
+    from spondyl.mechanics.strength import strength
+
+    bone = _bone_block(task, lesions)
+    spread = relative_density_sd(task.calibration, density)
+    try:
+        found = tuple(
+            strength(
+                bone,
+                load=case,
+                law=task.law,
+                relative_density_sd=spread,
+                thorough=thorough,
+                threads=threads,
+                progress=progress,
+            )
+            for case in cases
+        )
+    except ModelError as error:
+        return (), str(error)
+    return found, ""
+
+
+def _bone_block(task: LevelTask, lesions: tuple[Lesion, ...]) -> BoneBlock:
+    """The body with its lesions in the vertebra's own frame."""
+    from spondyl.mechanics.bone import BoneBlock, BoneLesion
 
     block = sample_block(
         task.ct, task.vertebra, voxel_mm=task.voxel_mm, margin_mm=BLOCK_MARGIN_MM, parts=(SubRegion.BODY,)
     )
-    try:
-        strength = axial_strength(
-            task.calibration.density_mg_cc(block.values),
-            block.mask,
-            block.spacing_mm,
-            relative_density_sd=relative_density_sd(task.calibration, density),
-            threads=1,
-        )
-    except ModelError as error:
-        return None, str(error)
-    return strength, ""
+    grid = block.as_volume()
+    return BoneBlock(
+        density_mg_cc=task.calibration.density_mg_cc(block.values).astype(np.float64),
+        bone=block.mask,
+        spacing_mm=block.spacing_mm,
+        lesions=tuple(
+            BoneLesion(lesion.mask.resampled_onto(grid, order=1, outside=0.0).array > 0.5, lesion.kind)
+            for lesion in lesions
+        ),
+    )
 
 
 def relative_density_sd(calibration: Calibration, density: DensityMeasure | None) -> float:

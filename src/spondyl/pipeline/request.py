@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spondyl.mechanics.laws import DEFAULT_LAW
+
 
 @dataclass(frozen=True)
 class Request:
@@ -25,6 +27,8 @@ class Request:
     """Tube voltage, when the file does not say."""
     voxel_mm: float = 1.0
     """Edge of the finite elements."""
+    law: str = DEFAULT_LAW
+    """From density to modulus and yield stress."""
     workers: int = 1
     """Processes to use; 0 is one a core. More than one asks of a script that its work stands under
     `if __name__ == "__main__":`, as Python's own multiprocessing does."""
@@ -38,4 +42,5 @@ class Request:
             "rods": [list(rod) for rod in self.rods] or None,
             "kvp": self.kvp,
             "voxel_mm": self.voxel_mm,
+            "law": self.law,
         }

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spondyl.anatomy.levels import Level
 from spondyl.anatomy.subregions import POSTEROLATERAL, SubRegion
 from spondyl.core.volume import Volume
 from spondyl.report.picture import Label, Line, Outline, Picture
@@ -120,7 +119,7 @@ def vertebra_pictures(result: VertebraResult, ct: Volume, cord: Volume | None) -
         return {}
     pictures = {cut.name: _cut_picture(result, result.vertebra, cut, ct, cord) for cut in cuts_of(result)}
     if result.strength is not None:
-        pictures["load"] = load_picture(result.level, result.strength)
+        pictures["load"] = load_picture(result.level.name, result.strength)
     return pictures
 
 
@@ -179,18 +178,36 @@ def _near(mask: Volume, points: NDArray[np.float64]) -> Volume:
     return crop.like(crop.array > 0, "mask")
 
 
-def load_picture(level: Level, strength: Strength) -> Picture:
+def load_picture(name: str, strength: Strength) -> Picture:
     """Strain energy density in the middle sagittal cut, front on the left; the scale ends at its 99th percentile."""
+    said = (
+        f"Strain energy density of {name} at the failure load, middle sagittal cut, 0 to {{top}}.",
+        "Load: strain energy density at the estimated failure load, middle sagittal cut of the model.",
+    )
+    return _field_picture(strength, strength.strain_energy_density_mpa, "MPa", said)
+
+
+def yield_picture(name: str, strength: Strength) -> Picture:
+    """Equivalent plastic strain at the highest load in the same cut: where the bone gives way."""
+    said = (
+        f"Plastic strain of {name} at the highest load, middle sagittal cut, 0 to {{top}}.",
+        "Yield: equivalent plastic strain at the highest load, the same cut; dark bone is still elastic.",
+    )
+    return _field_picture(strength, 100 * strength.plastic_strain, "%", said)
+
+
+def _field_picture(strength: Strength, values: NDArray, unit: str, said: tuple[str, str]) -> Picture:
+    """A field on the bone; `said` are the alternative text (with a place for the scale's top) and the caption."""
     from matplotlib import colormaps
 
     middle = strength.bone.shape[0] // 2
-    bone, energy = strength.bone[middle].T[::-1], strength.strain_energy_density_mpa[middle].T[::-1]
+    bone, field = strength.bone[middle].T[::-1], values[middle].T[::-1]
     if bone.any():
         rows, columns = (np.flatnonzero(bone.any(axis=axis)) for axis in (1, 0))
         shown = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        bone, energy = bone[shown], energy[shown]
-    top = float(np.percentile(energy[bone], 99)) if bone.any() else 0.0
-    scaled = np.clip(energy / top, 0, 1) if top > 0 else np.zeros_like(energy)
+        bone, field = bone[shown], field[shown]
+    top = float(np.percentile(field[bone], 99)) if bone.any() else 0.0
+    scaled = np.clip(field / top, 0, 1) if top > 0 else np.zeros_like(field)
     # Bone that carries nothing must still be seen against what is not bone: the map starts above black.
     colours = (colormaps["inferno"](0.12 + 0.88 * scaled)[..., :3] * 255).astype(np.uint8)
     colours[~bone] = 0
@@ -210,10 +227,16 @@ def load_picture(level: Level, strength: Strength) -> Picture:
         Label(x0 - 6, CUT_PX / 2, "A", size=14, anchor="end"),
         Label(x0 + wide + 6, CUT_PX / 2, "P", size=14),
         Label(CUT_PX - 40, 54, f"{top:.2g}", size=11),
-        Label(CUT_PX - 40, 70, "MPa", size=11),
+        Label(CUT_PX - 40, 70, unit, size=11),
         Label(CUT_PX - 40, 247, "0", size=11),
         Label(10, CUT_PX - 19, f"{SCALE_BAR_MM:.0f} mm", size=11),
     )
-    alt = f"Strain energy density of {level.name} at the failure load, middle sagittal cut, 0 to {top:.2g} MPa."
-    said = "Load: strain energy density at the estimated failure load, middle sagittal cut of the model."
-    return Picture(base, alt, (), (Line(10, CUT_PX - 10, 10 + bar, CUT_PX - 10, width=2),), labels, said)
+    alt, caption = said
+    return Picture(
+        base,
+        alt.format(top=f"{top:.2g} {unit}"),
+        (),
+        (Line(10, CUT_PX - 10, 10 + bar, CUT_PX - 10, width=2),),
+        labels,
+        caption,
+    )

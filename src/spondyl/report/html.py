@@ -8,9 +8,11 @@ from typing import Any
 from markupsafe import Markup
 
 from spondyl.report import words
+from spondyl.report.curves import curve_svg, spreads_svg, tasks_svg
 from spondyl.report.figures import WINDOW_CENTRE_HU, WINDOW_WIDTH_HU
 from spondyl.report.finding import Finding, finding_of
-from spondyl.report.schema import Assessment, StrengthEstimate
+from spondyl.report.schema import Assessment
+from spondyl.report.strength_parts import StrengthEstimate
 
 SINS_TOTAL_MAX = 18
 SINS_BANDS = ((0, 6), (7, 12), (13, 18))
@@ -28,7 +30,16 @@ def render(assessment: Assessment, spine_svg: str, pictures: Mapping[str, Sequen
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.globals.update(w=words, sins_bar=sins_bar, strength_bar=strength_bar, finding_of=finding_of, marker=marker_svg)
+    env.globals.update(
+        w=words,
+        sins_bar=sins_bar,
+        strength_bar=strength_bar,
+        curve_svg=curve_svg,
+        spreads_svg=spreads_svg,
+        tasks_svg=tasks_svg,
+        finding_of=finding_of,
+        marker=marker_svg,
+    )
     findings = {vertebra.level: finding_of(vertebra) for vertebra in assessment.vertebrae}
     return env.get_template("report.html.j2").render(
         a=assessment,

@@ -8,76 +8,37 @@ digits that mean something in their unit (far below any measurement's own error)
 from __future__ import annotations
 
 import json
-import math
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field
 
 from spondyl.anatomy.levels import Level
 from spondyl.anatomy.subregions import SubRegion
 from spondyl.core.citations import cite
+from spondyl.report.parts import (
+    DISCLAIMER,
+    Citation,
+    Degrees,
+    Fine,
+    Hu,
+    Kilovolt,
+    Measured,
+    MgCc,
+    Mm,
+    Mm2,
+    Mm3,
+    Part,
+    Share,
+    Unit,
+    plain,
+)
+from spondyl.report.strength_parts import StrengthEstimate, TaskRatio, strength_estimate, task_ratios
 from spondyl.values.canal import CanalMeasure
 from spondyl.values.case import CaseResult, VertebraResult
 from spondyl.values.lesion import Lesion
-from spondyl.values.strength import Strength
 from spondyl.values.vertebra import Vertebra
 
-SCHEMA_VERSION = "1.0"
-DISCLAIMER = (
-    "Spondyl is research software. It is not a medical device, it has not been cleared or approved for diagnosis or "
-    "treatment, and no decision about a patient may rest on it. Its findings are measurements and candidates that a "
-    "qualified person must check against the images and the patient."
-)
-
-
-def _rounded(digits: int) -> BeforeValidator:
-    """Numbers rounded to `digits` decimals; a number that is none (nan, infinite) becomes None."""
-
-    def rounded(value: Any) -> float | None:
-        if value is None or not math.isfinite(value):
-            return None
-        return round(float(value), digits) + 0.0  # + 0.0 turns -0.0 into 0.0
-
-    return BeforeValidator(rounded)
-
-
-Mm = Annotated[float | None, _rounded(2)]
-Mm2 = Annotated[float | None, _rounded(1)]
-Mm3 = Annotated[float | None, _rounded(1)]
-Degrees = Annotated[float | None, _rounded(1)]
-Hu = Annotated[float | None, _rounded(1)]
-MgCc = Annotated[float | None, _rounded(1)]
-Newton = Annotated[float | None, _rounded(0)]
-Share = Annotated[float | None, _rounded(3)]
-"""A share of one: 0.25 is a quarter."""
-Fine = Annotated[float | None, _rounded(6)]
-"""Slopes, direction cosines and residuals."""
-
-
-class Part(BaseModel):
-    """Base of all parts of the file; unknown keys are an error in reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Measured(Part):
-    """A part with numbers. One that is not finite becomes null, and a note says so: null never stands unexplained."""
-
-    notes: tuple[str, ...] = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _explain_what_is_no_number(cls, data: Any) -> Any:
-        lost = [key for key, value in data.items() if _no_number(key, value)]
-        known = {key: None if key in lost else value for key, value in data.items()}
-        said = tuple(f"{key}: no number came out of the computation" for key in lost)
-        return known | {"notes": (*data.get("notes", ()), *said)}
-
-
-def _no_number(key: str, value: Any) -> bool:
-    """True for a float, or an interval, that holds nan or infinity."""
-    numbers = value if "_interval" in key and value is not None else (value,)
-    return any(isinstance(number, float) and not math.isfinite(number) for number in numbers)
+SCHEMA_VERSION = "1.1"
 
 
 class Scan(Measured):
@@ -86,7 +47,7 @@ class Scan(Measured):
     source: str
     shape: tuple[int, int, int]
     spacing_mm: tuple[Mm, Mm, Mm]
-    kvp: Annotated[float | None, _rounded(1)]
+    kvp: Kilovolt
     contrast: bool | None
     kernel: str | None
     slice_thickness_mm: Mm
@@ -151,7 +112,7 @@ class LesionFinding(Measured):
     level: str
     type: Literal["lytic", "blastic", "mixed"]
     origin: Literal["given", "detected"]
-    confidence: Annotated[float | None, _rounded(2)] = Field(description="0 to 1; null when given")
+    confidence: Unit = Field(description="0 to 1; null when given")
     volume_mm3: Mm3
     longest_diameter_mm: Mm
     centroid_lps_mm: tuple[Mm, Mm, Mm]
@@ -173,25 +134,6 @@ class Canal(Measured):
     cord_area_mm2: Mm2
     escc_grade: str | None
     escc_reason: str
-
-
-class Solve(Part):
-    status: str
-    iterations: int
-    final_relative_residual: float | None
-    remedy: str
-
-
-class StrengthEstimate(Measured):
-    stiffness_n_per_mm: Newton
-    failure_load_n: Newton
-    failure_load_interval_n: tuple[Newton, Newton] | None
-    method: str
-    height_mm: Mm
-    voxel_mm: tuple[Mm, Mm, Mm]
-    elements: int
-    solve: Solve
-    citations: tuple[str, ...]
 
 
 class SinsItem(Part):
@@ -234,6 +176,7 @@ class VertebraAssessment(Part):
     canal: Canal | None
     strength: StrengthEstimate | None
     strength_reason: str = Field(description="why there is no strength, when there is none")
+    loads: tuple[TaskRatio, ...] = Field(description="load by task and load over failure load; empty where unknown")
     sins: Sins | None
 
 
@@ -266,18 +209,10 @@ class Calibration(Measured):
     citations: tuple[str, ...]
 
 
-class Citation(Part):
-    key: str
-    text: str
-    doi: str
-    verified: bool = Field(description="a source text was read and the figures used agree with it")
-    note: str
-
-
 class Assessment(Part):
     """The findings of one case."""
 
-    schema_version: Literal["1.0"]
+    schema_version: Literal["1.1"]
     disclaimer: str
     inputs: dict[str, dict[str, Any]] = Field(description="by role (ct, vertebrae, lesions, ...): sha256, kind, notes")
     history_given: bool
@@ -305,9 +240,9 @@ def from_case(case: CaseResult) -> Assessment:
     """The findings of a case as they are written. Raises RuleError when a cited key has no reference."""
     first = _first_lesion_numbers(case)
     return Assessment(
-        schema_version="1.0",
+        schema_version="1.1",
         disclaimer=DISCLAIMER,
-        inputs=_plain(case.inputs),
+        inputs=plain(case.inputs),
         history_given=case.history_given,
         lesions_given=case.lesions_given,
         scan=_scan(case),
@@ -320,7 +255,7 @@ def from_case(case: CaseResult) -> Assessment:
         classification=Classification(**vars(case.classification)) if case.classification else None,
         calibration=_calibration(case),
         citations=tuple(Citation(**vars(reference)) for reference in cite(citation_keys(case))),
-        provenance=_plain(case.provenance),
+        provenance=plain(case.provenance),
     )
 
 
@@ -332,6 +267,7 @@ def citation_keys(case: CaseResult) -> set[str]:
     for result in case.vertebrae:
         keys.update(result.strength.citations if result.strength else ())
         keys.update(result.sins.citations if result.sins else ())
+        keys.update(key for load, _ in result.loads for key in load.citations)
     return keys
 
 
@@ -389,8 +325,9 @@ def _vertebra(result: VertebraResult, first_lesion: int) -> VertebraAssessment:
         density_reason=result.density_reason,
         lesions=tuple(_lesion(lesion, n) for n, lesion in enumerate(result.lesions, first_lesion)),
         canal=_canal(result.canal) if result.canal else None,
-        strength=_strength(result.strength) if result.strength else None,
+        strength=strength_estimate(result.strength, first_lesion) if result.strength else None,
         strength_reason=result.strength_reason,
+        loads=task_ratios(result.loads),
         sins=Sins(**vars(result.sins) | {"items": tuple(SinsItem(**vars(item)) for item in result.sins.items)})
         if result.sins
         else None,
@@ -434,33 +371,3 @@ def _canal(canal: CanalMeasure) -> Canal:
     return Canal(
         **fields | {"positions_mm": tuple(canal.positions_mm.tolist()), "areas_mm2": tuple(canal.areas_mm2.tolist())}
     )
-
-
-def _strength(strength: Strength) -> StrengthEstimate:
-    same = set(StrengthEstimate.model_fields) - {"solve"}
-    solve = strength.solve
-    return StrengthEstimate(
-        solve=Solve(
-            status=str(solve.status),
-            iterations=solve.iterations,
-            # Three digits: enough to see how far the solve went, few enough to be the same on every machine.
-            final_relative_residual=float(f"{solve.residuals[-1]:.2e}") if solve.residuals else None,
-            remedy=solve.remedy,
-        ),
-        **{name: getattr(strength, name) for name in same},
-    )
-
-
-def _plain(value: Any) -> Any:
-    """Dictionaries by key, sets sorted, tuples as lists, numpy numbers as numbers, no nan: ready for JSON."""
-    if isinstance(value, dict):
-        return {str(key): _plain(value[key]) for key in sorted(value, key=str)}
-    if isinstance(value, (set, frozenset)):
-        return sorted((_plain(entry) for entry in value), key=str)
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

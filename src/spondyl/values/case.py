@@ -11,6 +11,7 @@ from spondyl.values.canal import CanalMeasure
 from spondyl.values.density import Calibration, DensityMeasure
 from spondyl.values.lesion import Lesion
 from spondyl.values.level_map import LevelMap
+from spondyl.values.load import Ratio, TaskLoad
 from spondyl.values.quality import LevelQuality, QualityReport
 from spondyl.values.scan import CtScan
 from spondyl.values.score import ClassificationResult, ScoreResult, UrgencyResult
@@ -33,6 +34,8 @@ class VertebraResult:
     strength: Strength | None = None
     strength_reason: str = ""
     """Why there is no strength, when there is none."""
+    loads: tuple[tuple[TaskLoad, Ratio], ...] = ()
+    """What tasks load this level with, and that over its strength; empty where there is no strength."""
     sins: ScoreResult | None = None
 
 
@@ -58,3 +61,32 @@ class CaseResult:
     """versions, parameters."""
     stage_seconds: dict[str, float]
     """Wall time by stage; shown on the terminal, never in the JSON, which must be the same on every run."""
+
+
+@dataclass(frozen=True, eq=False)
+class StrengthEntry:
+    """One vertebra, or one block, of a strength study."""
+
+    name: str
+    """The level's name, or 'block'."""
+    level: Level | None
+    lesions: tuple[Lesion, ...]
+    """In the order that the strengths' effects count them."""
+    strengths: tuple[Strength, ...]
+    """One for each load case asked for."""
+    reason: str
+    """Why there is none, when there is none."""
+    loads: tuple[tuple[TaskLoad, Ratio], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class StrengthCase:
+    """What `spondyl strength` found."""
+
+    entries: tuple[StrengthEntry, ...]
+    calibration: Calibration | None
+    """None where densities were given."""
+    inputs: dict[str, dict[str, Any]]
+    provenance: dict[str, Any]
+    stage_seconds: dict[str, float]
