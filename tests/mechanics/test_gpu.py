@@ -204,7 +204,7 @@ def test_every_kernel_compiles_for_a_device(monkeypatch):
 TARGET = (8, 0)
 DOUBLE = {
     "apply": ("u", "out", "modulus", "table"),
-    "take_change": ("x", "scale"),
+    "advance": ("x", "scale"),
     "true_residual": ("load", "q", "inverse"),
     "inner": ("partial",),
 }

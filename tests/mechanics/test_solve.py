@@ -323,3 +323,13 @@ def test_models_that_can_not_be_posed_are_refused_with_a_remedy(model, words):
     with pytest.raises(ModelError, match=words) as caught:
         solve(model)
     assert caught.value.remedy
+
+
+def test_directions_stay_conjugate_at_a_contrast_of_1e7():
+    # Islands of bone in a floor of 1e-4 MPa. With the textbook's ratio of residuals in single precision: 140.
+    from scipy import ndimage
+
+    noise = ndimage.gaussian_filter(np.random.default_rng(3).standard_normal((30, 30, 30)), 3.0)
+    report = solve(pressed(np.maximum(1e-4, 400 * (noise / noise.std() - 0.5)))).report
+    assert report.status is SolveStatus.CONVERGED
+    assert report.iterations < 90

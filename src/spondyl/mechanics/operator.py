@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 from spondyl.mechanics.compiled import ALONE, Workers, barrier, inlined, kernel
 from spondyl.mechanics.element import Material, Spacing, modal_coefficients
 from spondyl.mechanics.grid import LANE, MAX_RUN, Lattice
+from spondyl.mechanics.modes import modal_forces
 from spondyl.values.voxel_model import TransverselyIsotropic
 
 SHARED_FROM_ELEMENTS = 20000
@@ -31,6 +32,9 @@ TO_RIGHT = U(0)  # 12 rows of forces on each element's right nodes
 TO_LEFT = U(12) * ROW  # 12 rows on its left nodes
 BUFFER = (2, int(U(24) * ROW))
 """Node rows and forces: two arrays, or LLVM would take narrow vectors lest a load wait for a store nearby."""
+
+
+_modal_forces = inlined(modal_forces)
 
 
 @inlined
@@ -61,8 +65,6 @@ def _elements(buffer: Any, forces: Any, width: Any, k: Any) -> None:
     u, v, w are the components; the digit is the mode: bit 1 for xi, 2 for eta, 4 for zeta. Mode 0 is a rigid shift.
     """
     third = k[0] / (k[0] + k[0] + k[0])  # in the precision of k
-    xu, xv, xw, yu, yv, yw, zu, zv, zw = k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8]
-    lam_xy, mu_xy, lam_xz, mu_xz, lam_yz, mu_yz = k[9], k[10], k[11], k[12], k[13], k[14]
     for i in range(width):
         e = buffer[MODULUS + i]
         j = i + U(1)
@@ -88,27 +90,16 @@ def _elements(buffer: Any, forces: Any, width: Any, k: Any) -> None:
         w6 = (buffer[U(11) * ROW + j] + buffer[U(11) * ROW + i]) * e
         w7 = (buffer[U(11) * ROW + j] - buffer[U(11) * ROW + i]) * e
 
-        fu1 = xu * u1 + lam_xy * v2 + lam_xz * w4
-        fu2 = yu * u2 + mu_xy * v1
-        fu4 = zu * u4 + mu_xz * w1
-        fu3 = third * ((xu + yu) * u3 + lam_xz * w6)
-        fu5 = third * ((xu + zu) * u5 + lam_xy * v6)
-        fu6 = third * ((yu + zu) * u6 + mu_xy * v5 + mu_xz * w3)
-        fu7 = third * third * (xu + yu + zu) * u7
-        fv1 = xv * v1 + mu_xy * u2
-        fv2 = yv * v2 + lam_xy * u1 + lam_yz * w4
-        fv4 = zv * v4 + mu_yz * w2
-        fv3 = third * ((xv + yv) * v3 + lam_yz * w5)
-        fv5 = third * ((xv + zv) * v5 + mu_xy * u6 + mu_yz * w3)
-        fv6 = third * ((yv + zv) * v6 + lam_xy * u5)
-        fv7 = third * third * (xv + yv + zv) * v7
-        fw1 = xw * w1 + mu_xz * u4
-        fw2 = yw * w2 + mu_yz * v4
-        fw4 = zw * w4 + lam_xz * u1 + lam_yz * v2
-        fw3 = third * ((xw + yw) * w3 + mu_xz * u6 + mu_yz * v5)
-        fw5 = third * ((xw + zw) * w5 + lam_yz * v3)
-        fw6 = third * ((yw + zw) * w6 + lam_xz * u3)
-        fw7 = third * third * (xw + yw + zw) * w7
+        (
+            fu1, fu2, fu3, fu4, fu5, fu6, fu7,
+            fv1, fv2, fv3, fv4, fv5, fv6, fv7,
+            fw1, fw2, fw3, fw4, fw5, fw6, fw7,
+        ) = _modal_forces(
+            u1, u2, u3, u4, u5, u6, u7,
+            v1, v2, v3, v4, v5, v6, v7,
+            w1, w2, w3, w4, w5, w6, w7,
+            k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9], k[10], k[11], k[12], k[13], k[14], third,
+        )  # fmt: skip
 
         total, slant = fu2 + fu4, fu2 - fu4
         even00, even10, even01, even11 = fu6 - total, slant - fu6, -slant - fu6, fu6 + total

@@ -224,17 +224,6 @@ def dense(matrix: Any, b: Any, x: Any, places: Any, size: Any) -> None:
 
 
 @_kernel
-def take_change(x: Any, y: Any, scale: Any, places: Any, size: Any) -> None:
-    """x += scale y; y = 0."""
-    i = cuda.grid(1)
-    if i < len(places):
-        for component in range(3):
-            at = places[i] + U(component) * size
-            x[at] += scale * y[at]
-            y[at] = 0
-
-
-@_kernel
 def true_residual(load: Any, q: Any, b: Any, weight: Any, inverse: Any, places: Any, size: Any) -> None:
     """b = (load - q) inverse in single precision at free components, 0 at held ones, which are those of weight 0."""
     i = cuda.grid(1)
@@ -267,13 +256,13 @@ def new_direction(p: Any, z: Any, beta: Any, places: Any, size: Any) -> None:
 
 
 @_kernel
-def advance(y: Any, p: Any, b: Any, q: Any, weight: Any, alpha: Any, places: Any, size: Any) -> None:
-    """y += alpha p; b -= alpha q at free components."""
+def advance(x: Any, p: Any, b: Any, q: Any, weight: Any, alpha: Any, scale: Any, places: Any, size: Any) -> None:
+    """x += scale alpha p; b -= alpha q at free components."""
     i = cuda.grid(1)
     if i < len(places):
         for component in range(3):
             at = places[i] + U(component) * size
-            y[at] += alpha * p[at]
+            x[at] += scale * np.float64(alpha) * np.float64(p[at])
             if weight[at] != 0:
                 b[at] -= alpha * q[at]
 
@@ -292,7 +281,7 @@ def inner(a: Any, b: Any, partial: Any, places: Any, size: Any) -> None:
 
 
 KERNELS = (
-    apply, residual, smooth_from_zero, smooth_again, smooth, restrict, prolong, dense, take_change, true_residual,
+    apply, residual, smooth_from_zero, smooth_again, smooth, restrict, prolong, dense, true_residual,
     rescale, new_direction, advance, inner,
 )  # fmt: skip
 """Every kernel of this module."""

@@ -6,7 +6,7 @@ The same steps and constants. Only sums come back to the CPU, which decides from
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import cuda
@@ -21,6 +21,17 @@ PARTIAL_SUMS = 32768
 few enough numbers to fetch in some microseconds. Fixed, so that the order of the sum is."""
 
 
+class Step(NamedTuple):
+    """What one iteration leaves for the next."""
+
+    rho: float
+    """b . V b"""
+    along_p: float
+    """p . K p"""
+    size: float
+    """Length of the new b."""
+
+
 @dataclass(frozen=True, eq=False)
 class Search:
     """The vectors of one solve on the device."""
@@ -33,14 +44,13 @@ class Search:
     product: Any
     """K x after each renewal."""
     p: Any
-    y: Any
-    """Change of x since the last renewal, in its units."""
+    kp: Any
+    """K p."""
     partial: Any
 
     def renewed(self, scale: float) -> float:
-        """Take the change into x; the length of the true residual, which is left in the finest b over `scale`."""
+        """The length of the true residual, which is left in the finest b over `scale`."""
         level, nodes, of_nodes = self.levels[0], self.double.nodes, self.double.of_nodes
-        launch(kernels.take_change, nodes, self.x, self.y, scale, *of_nodes)
         self.double.apply(self.x, self.product)
         b = level.vectors[0]
         launch(kernels.true_residual, nodes, self.load, self.product, b, level.weight, 1 / scale, *of_nodes)
@@ -50,17 +60,20 @@ class Search:
         """b times a factor."""
         launch(kernels.rescale, self.double.nodes, self.levels[0].vectors[0], np.float32(factor), *self.double.of_nodes)
 
-    def step(self, rho_before: float, carried: float) -> tuple[float, float]:
-        """One iteration: b . V b, and the length of the new b."""
+    def step(self, last: Step, scale: float, unit_change: float | None) -> Step:
+        """One iteration; `unit_change` is given right after a renewal."""
         level, nodes, of_nodes = self.levels[0], self.double.nodes, self.double.of_nodes
-        b, *_, q = level.vectors
+        b = level.vectors[0]
         z = v_cycle(self.levels)
         rho = self.dot(b, z)
-        launch(kernels.new_direction, nodes, self.p, z, np.float32(rho / rho_before * carried), *of_nodes)
-        level.operator.apply(self.p, q)
-        alpha = np.float32(rho / self.dot(self.p, q))
-        launch(kernels.advance, nodes, self.y, self.p, b, q, level.weight, alpha, *of_nodes)
-        return rho, float(np.sqrt(self.dot(b, b)))
+        textbook = 0.0 if unit_change is None else rho / last.rho * unit_change
+        beta = -self.dot(z, self.kp) / last.along_p if unit_change is None else textbook
+        launch(kernels.new_direction, nodes, self.p, z, np.float32(beta), *of_nodes)
+        level.operator.apply(self.p, self.kp)
+        along_p = self.dot(self.p, self.kp)
+        alpha = np.float32(rho / along_p)
+        launch(kernels.advance, nodes, self.x, self.p, b, self.kp, level.weight, alpha, scale, *of_nodes)
+        return Step(rho, along_p, float(np.sqrt(self.dot(b, b))))
 
     def dot(self, a: Any, b: Any) -> float:
         """Inner product, added in an order that depends on the problem alone."""
@@ -73,24 +86,23 @@ def search(
 ) -> Search:
     """Vectors for a load and prescribed displacements in box layout."""
     product = cuda.to_device(np.zeros_like(load))
-    p, y = (cuda.to_device(np.zeros(len(load), np.float32)) for _ in range(2))
+    p, kp = (cuda.to_device(np.zeros(len(load), np.float32)) for _ in range(2))
     partial = cuda.to_device(np.zeros(min(PARTIAL_SUMS, double.nodes)))
-    return Search(double, levels, cuda.to_device(load), cuda.to_device(prescribed), product, p, y, partial)
+    return Search(double, levels, cuda.to_device(load), cuda.to_device(prescribed), product, p, kp, partial)
 
 
 def conjugate_gradients(found: Search, tolerance: float, max_iterations: int) -> tuple[list[float], int]:
     """Bring x to equilibrium; relative residuals, and one of `mechanics.krylov`'s outcomes."""
     history: list[float] = []
-    scale, rho_before = 1.0, 1.0
+    scale, step = 1.0, Step(1.0, 1.0, 1.0)
     start = last = norm = found.renewed(scale)
     while norm > tolerance * start and len(history) < max_iterations:
         found.rescale(scale / norm)
-        carried = norm / scale if history else 0.0
-        scale, last, size = norm, norm, 1.0
-        while size > DROP and size * scale > tolerance * start and len(history) < max_iterations:
-            rho_before, size = found.step(rho_before, carried)
-            history.append(size * scale / start)
-            carried = 1.0
+        unit_change: float | None = norm / scale if history else 0.0
+        scale, last, step = norm, norm, step._replace(size=1.0)
+        while step.size > DROP and step.size * scale > tolerance * start and len(history) < max_iterations:
+            step, unit_change = found.step(step, scale, unit_change), None
+            history.append(step.size * scale / start)
         norm = found.renewed(scale)
         history[-1] = norm / start
         if norm > STAGNANT * last:
