@@ -28,7 +28,7 @@ LOADS = {
     "side": (LoadCase.SIDE_LEFT, LoadCase.SIDE_RIGHT),
     "torsion": (LoadCase.TORSION,),
 }
-COLUMNS = ("level", "load", "failure", "interval", "peak", "at 1.9 %", "0.2 % offset", "0.0068 K H", "lesions cost")
+COLUMNS = ("level", "load", "failure", "interval", "peak", "at 1.9 %", "0.2 % offset", "0.0068 K H", "by lesions")
 OF_CT = (
     "vertebrae",
     "levels",
@@ -179,5 +179,5 @@ def _row(entry: StrengthEntry, found: Strength) -> tuple[str, ...]:
         f"{factor * load:.{digits}f} {unit}",
         "not known" if interval is None else f"{factor * interval[0]:.{digits}f}–{factor * interval[1]:.{digits}f}",
         *("–" if mark is None else f"{factor * mark:.{digits}f}" for mark in marks),
-        "none found" if not found.lesions else "–" if cost is None else f"{cost:.0%}",
+        "none found" if not found.lesions else "–" if cost is None else f"{-cost:+.0%}",
     )

@@ -155,8 +155,8 @@ def _chosen(levels: Sequence[Level] | None, quality: QualityReport) -> tuple[Lev
 
 
 def _check_lesions(inputs: Inputs, tasks: Mapping[Level, LevelTask]) -> None:
-    """An empty lesion mask says that there are none; one beside the spine is a mistake."""
-    if inputs.lesions is not None and inputs.lesions.array.any() and not any(task.lesions for task in tasks.values()):
+    """A given mask that meets no vertebra would look like a spine without lesions."""
+    if inputs.lesions is not None and not any(task.lesions for task in tasks.values()):
         raise MaskMismatch(
             f"the lesion mask touches none of the vertebrae that can be modelled: "
             f"{'; '.join(inputs.described['lesions']['notes'][:3]) or 'it holds specks only'}.",
