@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 OUT    ?= build/demo-report
+STRENGTH_OUT ?= build/demo-strength
 
 ifeq ($(UV),)
 MAKE_VENV = $(PYTHON) -m venv $(VENV)
@@ -24,6 +25,8 @@ setup: $(VENV)/.spondyl  ## a virtual environment with spondyl in it
 
 demo: setup demo-data  ## assess a real chest CT and say where the report lies
 	$(BIN)/spondyl assess build/demo/cxr.nii.gz --vertebrae build/demo/mask.nii.gz --out $(OUT)
+	$(BIN)/spondyl strength build/demo/cxr.nii.gz --vertebrae build/demo/mask.nii.gz --levels T12 \
+		--load axial --load flexion --history scripts/demo_history.toml --out $(STRENGTH_OUT)
 
 demo-data: $(VENV)/.spondyl  ## fetch the real scans for demo and tests (44 MB)
 	@$(BIN)/python scripts/demo_data.py build

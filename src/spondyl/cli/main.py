@@ -94,6 +94,7 @@ def assess(
 
 @app.command()
 def strength(
+    context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder for the results; new, or an earlier result to replace.")],
     ct: Annotated[Path | None, typer.Argument(help="CT: NIfTI, NRRD, MHA, or a folder or zip of DICOM files.")] = None,
     vertebrae: Annotated[Path | None, typer.Option(help="Vertebra labels, as for assess.")] = None,
@@ -132,10 +133,12 @@ def strength(
     workers: Annotated[int, typer.Option(min=0, help="Threads to use; 0 is one a core.")] = 0,
 ) -> None:
     """How much load vertebrae, or a calibrated block of bone, can bear, and what a tumour costs them."""
-    from spondyl.cli.strength import block_request, ct_request, run_strength
+    from spondyl.cli.strength import block_request, check_options, ct_request, run_strength
 
+    typed = {name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
     numbers = bone_labels, cap_labels
     block = block_request(density, labels, numbers, density_sd=density_sd, law=law, workers=workers, no_ct=ct is None)
+    check_options(typed, block=block is not None)
     request = None
     if block is None:
         request = ct_request(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -26,7 +28,22 @@ LOADS = {
     "side": (LoadCase.SIDE_LEFT, LoadCase.SIDE_RIGHT),
     "torsion": (LoadCase.TORSION,),
 }
-COLUMNS = ("level", "load", "failure", "95 %", "peak", "at 1.9 %", "0.2 % offset", "0.0068 K H", "lesions cost")
+COLUMNS = ("level", "load", "failure", "interval", "peak", "at 1.9 %", "0.2 % offset", "0.0068 K H", "by lesions")
+OF_CT = (
+    "vertebrae",
+    "levels",
+    "voxel_mm",
+    "lesions",
+    "subregions",
+    "history",
+    "scheme",
+    "series",
+    "calibration",
+    "rod",
+    "kvp",
+)
+OF_BLOCK = ("bone_labels", "cap_labels", "density_sd")
+"""Options that say something of a CT only, and of a block only."""
 
 
 def run_strength(
@@ -35,12 +52,11 @@ def run_strength(
     """Estimate and report; either a request for a CT's vertebrae or one for a block."""
     check_replaceable(out, OUTPUTS)  # before the work, not after it
     cases = tuple(dict.fromkeys(case for load in loads for case in LOADS[_known(load)]))
+    chosen = None if levels is None else parse_levels(levels)
     clock = Stopwatch()
     with whole_folder(out, OUTPUTS) as folder, terminal_progress() as progress:
         if request is not None:
-            case = estimate(
-                request, levels=None if levels is None else parse_levels(levels), cases=cases, progress=progress
-            )
+            case = estimate(request, levels=chosen, cases=cases, progress=progress)
         else:
             assert block is not None
             case = estimate_block(block, cases=cases, progress=progress)
@@ -80,8 +96,18 @@ def block_request(
     return BlockRequest(density, labels, bone, caps, relative_density_sd=density_sd, law=law, workers=workers)
 
 
+def check_options(typed: Set[str], *, block: bool) -> None:
+    """Raise InputError where options that were typed say nothing of what is asked about."""
+    if idle := [name for name in (OF_CT if block else OF_BLOCK) if name in typed]:
+        named = ", ".join("--" + name.replace("_", "-") for name in idle)
+        raise InputError(
+            f"{named}: of no use {'with --density and --labels' if block else 'with a CT'}.",
+            "Leave it out." if len(idle) == 1 else "Leave them out.",
+        )
+
+
 def _numbers(option: str, text: str) -> tuple[int, ...]:
-    parts = [part for part in text.replace(" ", "").split(",") if part]
+    parts = text.replace(" ", "").split(",")
     if not all(part.isdigit() and int(part) > 0 for part in parts):
         raise InputError(f"{option} {text} is no list of label numbers.", "Write them as 1,2,3,4.")
     return tuple(int(part) for part in parts)
@@ -118,14 +144,16 @@ def _known(load: str) -> str:
 
 def _tell(case: StrengthCase, seconds: dict[str, float], out: Path) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    table = Table(header_style="bold")
+    table = Table(header_style="bold", box=SIMPLE_HEAD)
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column in ("level", "load") else "right")
+        table.add_column(column, justify="left" if column in ("level", "load") else "right", no_wrap=True)
     for entry in case.entries:
         for found in entry.strengths:
             table.add_row(*_row(entry, found))
         if entry.reason:
             console.print(f"{entry.name}: no strength: {entry.reason}")
+    # A number cut off at the terminal's edge would be a wrong number: the table is as wide as it needs to be.
+    console.width = max(console.width, console.measure(table, options=console.options.update(max_width=400)).maximum)
     console.print(table)
     spent = ", ".join(f"{name} {taken:.1f}" for name, taken in seconds.items())
     console.print(f"{sum(seconds.values()):.1f} s ({spent})")
@@ -141,7 +169,6 @@ def _row(entry: StrengthEntry, found: Strength) -> tuple[str, ...]:
         else (found.failure_load_n, found.failure_load_interval_n)
     )
     assert load is not None
-    assert interval is not None
     factor, unit = (1e-3, "N m") if torsion else (1.0, "N")
     digits = 1 if torsion else 0
     marks = found.criteria.peak, found.criteria.at_limit_strain, found.criteria.offset, found.criteria.linear
@@ -150,7 +177,7 @@ def _row(entry: StrengthEntry, found: Strength) -> tuple[str, ...]:
         entry.name,
         str(found.load_case),
         f"{factor * load:.{digits}f} {unit}",
-        f"{factor * interval[0]:.{digits}f}–{factor * interval[1]:.{digits}f}",
+        "not known" if interval is None else f"{factor * interval[0]:.{digits}f}–{factor * interval[1]:.{digits}f}",
         *("–" if mark is None else f"{factor * mark:.{digits}f}" for mark in marks),
-        "none found" if not found.lesions else "–" if cost is None else f"{cost:.0%}",
+        "none found" if not found.lesions else "–" if cost is None else f"{-cost:+.0%}",
     )

@@ -51,7 +51,7 @@ def posed(
         held, pattern = axial(faces, spacing_mm, bonded=bonded)
         return Posed(case, held, height * pattern, (), (x, y, z), height)
     if case is LoadCase.TORSION:
-        rim = _rim_mm(between.bone, spacing_mm, (x, y))
+        rim = _rim_mm(between, spacing_mm, (x, y))
         held, pattern, free = torsion(faces, spacing_mm, about_mm=(x, y))
         return Posed(case, held, height / rim * pattern, free, (x, y, z), height / rim)
     aside = {LoadCase.FLEXION: (0.0, -depth), LoadCase.SIDE_LEFT: (width, 0.0), LoadCase.SIDE_RIGHT: (-width, 0.0)}[
@@ -62,7 +62,11 @@ def posed(
     return Posed(case, held, height * pattern, free, (*through, z), height)
 
 
-def _rim_mm(bone: NDArray[np.bool_], spacing_mm: tuple[float, float, float], centre_mm: tuple[float, float]) -> float:
-    """Mean over the directions across of how far the bone reaches from the axis of the twist."""
-    columns = (np.argwhere(bone.any(axis=2)) + 0.5) * np.array(spacing_mm[:2]) - np.array(centre_mm)
+def _rim_mm(between: CappedBlock, spacing_mm: tuple[float, float, float], centre_mm: tuple[float, float]) -> float:
+    """Mean over the directions across of how far the bone under the caps reaches from the axis of the twist.
+
+    Processes that stand out beside the caps are twisted by nothing and don't count.
+    """
+    capped = between.bone.any(axis=2) & between.cement.any(axis=2)
+    columns = (np.argwhere(capped) + 0.5) * np.array(spacing_mm[:2]) - np.array(centre_mm)
     return float(np.abs(columns).max(axis=0).mean())

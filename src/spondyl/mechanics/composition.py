@@ -74,24 +74,23 @@ def compose(block: BoneBlock, variant: Variant, filled: NDArray[np.float64] | No
         else with_given_caps(bearing, block.cement, block.spacing_mm)
     )
     _check_layers(between, block.spacing_mm)
-    modulus, stress = _bone_materials(block, variant, law, filled)
-    return _joined(block, between, modulus, stress, law, notes)
+    return _joined(block, between, _materials(block, variant, law, filled), law, notes)
 
 
 def _joined(
     block: BoneBlock,
     between: CappedBlock,
-    bone_modulus: NDArray[np.float64],
-    bone_yield: NDArray[np.float64],
+    of_bone: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
     law: Law,
     notes: tuple[str, ...],
 ) -> Composition:
     """Bone and caps on one grid, without what hangs on neither face."""
     modulus = np.where(between.cement, CEMENT_MPA, 0.0)
     compression = np.where(between.cement, CEMENT_YIELD_MPA, np.inf)
+    tension = compression.copy()
     x, y, z = np.nonzero(between.bone)
-    modulus[x, y, z] = bone_modulus[x, y, z - between.offset]
-    compression[x, y, z] = bone_yield[x, y, z - between.offset]
+    for whole, bone in zip((modulus, compression, tension), of_bone, strict=True):
+        whole[x, y, z] = bone[x, y, z - between.offset]
     piece = largest_piece(modulus > 0)
     lost = 1 - (piece & between.bone).sum() / between.bone.sum()
     if not all(between.face(layer, piece).any() for layer in (between.lower_layer, between.upper_layer)):
@@ -100,7 +99,6 @@ def _joined(
         )
     if lost >= NOTED_SHARE:
         notes += (f"{lost:.1%} of the bone stands beside the loaded block and was left out.",)
-    tension = np.where(between.cement, compression, law.tension_share * compression)
     return Composition(
         between=between,
         modulus_mpa=np.where(piece, modulus, 0.0),
@@ -111,10 +109,10 @@ def _joined(
     )
 
 
-def _bone_materials(
+def _materials(
     block: BoneBlock, variant: Variant, law: Law, filled: NDArray[np.float64] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Modulus and compressive yield stress (x, y, z) of every voxel as if it were bone, lesions as their kind asks."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Modulus and yield stress in compression and tension (x, y, z), as if every voxel were bone, or lesion."""
     density = np.nan_to_num(block.density_mg_cc) * variant.density_factor
     modulus, stress = law.modulus_mpa(density), law.yield_mpa(density)
     for place, lesion in enumerate(block.lesions):
@@ -130,7 +128,10 @@ def _bone_materials(
             here = density[at]
             modulus[at] = tumour_modulus(lesion.kind, here, law, lytic_mpa=variant.lytic_mpa)
             stress[at] = tumour_yield(lesion.kind, here, law, lytic_mpa=variant.lytic_mpa)
-    return modulus, stress
+    tension = law.tension_share * stress
+    for place in variant.cemented:
+        tension[block.lesions[place].mask] = CEMENT_YIELD_MPA
+    return modulus, stress, tension
 
 
 def filled_with_own_bone(block: BoneBlock) -> tuple[NDArray[np.float64] | None, str]:
@@ -153,9 +154,12 @@ def fit_to_run(block: BoneBlock) -> bool:
 
 
 def _moved(block: BoneBlock, voxels: float) -> NDArray[np.bool_]:
-    bone = surface_moved(block.bone, voxels)
-    bone &= np.isfinite(block.density_mg_cc)
-    return bone if block.cement is None else bone & ~block.cement
+    moved = surface_moved(block.bone, voxels)
+    added = moved & ~block.bone
+    if added.any() and not (block.density_mg_cc[added] > 0).any():
+        raise ModelError("the density image is blank outside the bone.", "Give one that is not cut out along the mask.")
+    moved &= np.isfinite(block.density_mg_cc)
+    return moved if block.cement is None else moved & ~block.cement
 
 
 def _check_layers(between: CappedBlock, spacing_mm: tuple[float, float, float]) -> None:

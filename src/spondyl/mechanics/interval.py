@@ -1,7 +1,9 @@
 """What the failure load is uncertain by: one source at a time, then together.
 
-Each source is taken to the ends of its 95 % range with everything else left as it is, and the model is run again. The
-sources are taken as independent: their deviations add as squares, upward and downward by themselves.
+Each source is taken to its two ends with everything else left as it is, and the model is run again. The calibration's
+ends are those of 95 %; the others' are stated alternatives (half a voxel, other laws, other supports, softer and
+stiffer tumour), of which nobody knows the probability. The sources are taken as independent: their deviations add as
+squares, upward and downward by themselves.
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ OTHER_LAWS = ("crawford2003", "morgan2003")
 LYTIC_SWEEP_MPA = (1.0, 20.0)
 """Soft tumour is written of with 0.1 to 20 MPa; under 1 MPa nothing changes any more. Own choice from the dossier's
 sweep, whose sources are papers on finite elements (unverified)."""
+
+
+REACH = "the calibration's ends being those of 95 % and the others' stated alternatives"
+"""What the ends of an interval mean, for the sentence that names its method."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ def spread(source: Source, base_load: float, loads: Sequence[float]) -> Spread:
 
 
 def together(load: float, spreads: Sequence[Spread]) -> tuple[float, float]:
-    """95 % interval of the failure load."""
+    """Interval of the failure load."""
     low = float(np.sqrt(sum(entry.low_share**2 for entry in spreads)))
     high = float(np.sqrt(sum(entry.high_share**2 for entry in spreads)))
     return load * max(0.0, 1 - low), load * (1 + high)

@@ -40,7 +40,7 @@ def load_bearing(bone: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], tuple[str,
         raise ModelError(
             f"the bone is in {int(large.sum())} pieces, none of which reaches from bottom to top "
             f"(the longest covers {reach[large].max() / height:.0%} of the height).",
-            "No axial strength can be given; look for a mask with gaps or a bone broken through.",
+            "No strength can be given; look for a mask with gaps or a bone broken through.",
         )
     kept = np.isin(labels, np.flatnonzero(spanning) + 1)
     lost = 1 - kept.sum() / bone.sum()

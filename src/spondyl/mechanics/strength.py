@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from spondyl.mechanics.composition import Composition, Variant, compose, filled_
 from spondyl.mechanics.criteria import LIMIT_STRAIN, SURE_PEAK, criteria, failure
 from spondyl.mechanics.curve import CurveSolution, CurveStatus, load_curve
 from spondyl.mechanics.fields import strain_energy_density
-from spondyl.mechanics.interval import HALF_A_VOXEL, Source, sources, spread, together
+from spondyl.mechanics.interval import HALF_A_VOXEL, REACH, Source, sources, spread, together
 from spondyl.mechanics.laws import DEFAULT_LAW
 from spondyl.mechanics.loading import solve_free
 from spondyl.mechanics.materials import POISSON_RATIO
@@ -41,6 +42,7 @@ COARSE_MM = 2.0
 NOTED_OUTSIDE = 0.5
 """Share of the bone whose density lies outside the law's range from which on that is noted. Own choice: the shell of
 every vertebra does, so less than half says nothing."""
+NOT_IN_BONE = "It holds no voxel of the bone that is modelled: it lies beside it, or is smaller than the voxels."
 CITATIONS = ("bonelab_spinefe", "imai2015", "lottes2023", "ghosh2026")
 
 
@@ -58,9 +60,9 @@ def strength(
 
     `relative_density_sd` is the standard deviation of the density's scale (0.1 is 10 %). The failure load itself is
     always that of the block as given; with `thorough` so are the interval and the lesions' effects, without it their
-    shares are taken from a model of voxels twice as large, some ten times faster. Variants of the model are worked on
-    side by side on `threads` threads (None: all cores); the result is the same to the last bit for any number. Raises
-    ModelError for a block that can't be modelled (no bone, no density, too thin, broken through).
+    shares are taken from a model of voxels twice as large, some ten times faster, where these are 2 mm at most. Variants
+    of the model are worked on side by side on `threads` threads (None: all cores); the result is the same to the last
+    bit for any number. Raises ModelError for a block that can't be modelled (no bone, no density, too thin, broken through).
     """
     check_block(block)
     if not (np.isfinite(relative_density_sd) and relative_density_sd >= 0):
@@ -78,9 +80,8 @@ def strength(
         raise base
     runs = dict(zip(variants, outcomes[1:], strict=True)) | ({as_it_is: base} if study.block is block else {})
     spreads, notes = _spreads(study, runs)
-    effects = tuple(
-        _effect(study, group, runs, None if load is LoadCase.TORSION else base.failure) for group in study.groups
-    )
+    in_n = None if load is LoadCase.TORSION else base.failure
+    effects = tuple(_effect(study, group, runs, in_n) for group in study.groups)
     return _result(block, load, base, spreads, effects, notes)
 
 
@@ -99,6 +100,11 @@ class _Study:
     own_base: bool
     """The unvaried model is to be run on this block too."""
 
+    def held(self, group: frozenset[int]) -> NDArray[np.bool_]:
+        """Voxels of bone that these lesions hold."""
+        held: NDArray[np.bool_] = np.any([self.block.lesions[place].mask for place in group], axis=0)
+        return held & self.block.bone
+
     def own(self, group: frozenset[int]) -> Variant | None:
         return None if self.filled is None else replace(self.base, own=group)
 
@@ -111,6 +117,8 @@ class _Study:
         for source in self.sources:
             yield from source.variants
         for group in self.groups:
+            if not self.held(group).any():
+                continue
             if own := self.own(group):
                 yield own
             yield self.cemented(group)
@@ -118,8 +126,8 @@ class _Study:
 
 def _study(block: BoneBlock, base: Variant, relative_density_sd: float, *, thorough: bool) -> _Study:
     smaller = block if thorough else coarser(block)
-    if not thorough and not fit_to_run(smaller):
-        smaller = block
+    if max(smaller.spacing_mm) > COARSE_MM or not fit_to_run(smaller):
+        smaller = block  # too coarse to take shares from, and quick enough as it is
     filled, why_not = filled_with_own_bone(smaller)
     each = tuple(frozenset([place]) for place in range(len(block.lesions)))
     return _Study(
@@ -163,7 +171,7 @@ def _run_all(
     jobs: Sequence[_Job], case: LoadCase, threads: int | None, progress: Progress
 ) -> list[_Outcome | ModelError]:
     """Every job's outcome, or why it has none; one thread each, as many at a time as `threads`."""
-    done = 0
+    done, counting = 0, Lock()
 
     def run(job: _Job) -> _Outcome | ModelError:
         nonlocal done
@@ -171,8 +179,9 @@ def _run_all(
             outcome: _Outcome | ModelError = _run(job, case)
         except ModelError as error:
             outcome = error
-        done += 1
-        progress("strength", done, len(jobs))
+        with counting:
+            done += 1
+            progress("strength", done, len(jobs))
         return outcome
 
     count = threads or len(os.sched_getaffinity(0))
@@ -235,6 +244,10 @@ def _effect(
     study: _Study, group: frozenset[int], runs: Mapping[Variant, _Outcome | ModelError], failure_n: float | None
 ) -> LesionEffect:
     """What one group of lesions does; `failure_n` is the failure load that shares are told in N of, if any."""
+    held = study.held(group)
+    share = float(held.sum() / study.block.bone.sum())
+    if not held.any():
+        return LesionEffect(tuple(sorted(group)), share, None, None, None, None, (NOT_IN_BONE,))
     notes = [f"Strength lost not told: {study.why_not}"] if study.why_not else []
     ratio: dict[str, float | None] = {"own bone": None, "cement": None}
     base = runs[study.base]
@@ -247,10 +260,9 @@ def _effect(
         else:
             ratio[filling] = outcome.failure / base.failure
     own, cement = ratio["own bone"], ratio["cement"]
-    held = np.any([study.block.lesions[place].mask for place in group], axis=0) & study.block.bone
     return LesionEffect(
         lesions=tuple(sorted(group)),
-        share_of_bone=float(held.sum() / study.block.bone.sum()),
+        share_of_bone=share,
         lost_share=None if own is None else 1 - 1 / own,
         lost_n=None if own is None or failure_n is None else (own - 1) * failure_n,
         cemented_share=None if cement is None else cement - 1,
@@ -271,7 +283,7 @@ def _result(
     slope, energy, report = _linear(base, block.spacing_mm)
     energy = energy * (base.failure / slope) ** 2
     per_strain = base.posed.per_strain
-    interval = together(base.failure, spreads)
+    interval = together(base.failure, spreads) if spreads else None
     shape = block.bone.shape
     kept = composed.bone & block.bone
     return Strength(
@@ -315,9 +327,7 @@ def _linear(base: _Outcome, spacing_mm: tuple[float, float, float]) -> tuple[flo
 
 def _method(composed: Composition, case: LoadCase, spreads: Sequence[Spread]) -> str:
     named = ", ".join(entry.source for entry in spreads)
-    held = (
-        f"the 95 % interval holds {named}, each by itself, added as squares" if named else "no interval was asked for"
-    )
+    held = f"the interval adds {named} as squares, {REACH}" if named else "no interval: no variant could be run"
     return (
         f"Voxel finite elements between cement caps in {case.words}, bone yielding and softening by Drucker-Prager, "
         f"modulus and yield stress by {composed.law.title}; the failure load is the highest up to {LIMIT_STRAIN:.1%} "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -115,7 +115,7 @@ def strengths_of(
     threads: int | None = 1,
     progress: Progress = silent,
 ) -> tuple[tuple[Strength, ...], str]:
-    """The body, cut free of its arch, under each load case; none with the reason where that is not possible.
+    """The body, cut free of its arch, under each load case that can be modelled, and why where one can't.
 
     `thorough`, `threads` and `progress` are those of `mechanics.strength.strength`.
     """
@@ -125,22 +125,32 @@ def strengths_of(
 
     bone = _bone_block(task, lesions)
     spread = relative_density_sd(task.calibration, density)
-    try:
-        found = tuple(
-            strength(
-                bone,
-                load=case,
-                law=task.law,
-                relative_density_sd=spread,
-                thorough=thorough,
-                threads=threads,
-                progress=progress,
+    found: list[Strength] = []
+    failed: dict[LoadCase, ModelError] = {}
+    for case in cases:
+        try:
+            found.append(
+                strength(
+                    bone,
+                    load=case,
+                    law=task.law,
+                    relative_density_sd=spread,
+                    thorough=thorough,
+                    threads=threads,
+                    progress=progress,
+                )
             )
-            for case in cases
-        )
-    except ModelError as error:
-        return (), str(error)
-    return found, ""
+        except ModelError as error:
+            failed[case] = error
+    return tuple(found), in_words(failed, len(cases))
+
+
+def in_words(failed: Mapping[LoadCase, ModelError], asked: int) -> str:
+    """Why load cases have no strength; said once where all that were asked for fail alike."""
+    reasons = {str(error) for error in failed.values()}
+    if len(failed) == asked and len(reasons) == 1:
+        return reasons.pop()
+    return " ".join(f"{case.words.capitalize()}: {error}" for case, error in failed.items())
 
 
 def _bone_block(task: LevelTask, lesions: tuple[Lesion, ...]) -> BoneBlock:

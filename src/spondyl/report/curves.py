@@ -5,43 +5,51 @@ Every drawing carries its numbers as text too, for those who can't see it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from markupsafe import Markup, escape
 
-from spondyl.report.strength_parts import StrengthEstimate, TaskRatio, Uncertainty, unit_of
+from spondyl.report.strength_parts import StrengthEstimate, TaskRatio, Uncertainty
+from spondyl.values.strength import LoadCase
 
 Scale = Callable[[float], float]
 WIDE, HIGH = 420.0, 240.0
-TASKS_WIDE, NAMES = 560.0, 300.0
-"""Width of the tasks' drawing, and of the column of their names in it."""
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 14.0, 34.0
+TASKS_WIDE, NAMES, VALUES = 640.0, 300.0, 116.0
+"""Width of the tasks' drawing, and of the columns of names and of values in it."""
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 24.0, 34.0
 
 
 def curve_svg(estimate: StrengthEstimate) -> Markup:
     """Load against apparent strain, with the criteria marked."""
-    strain, load = estimate.curve.strain, estimate.curve.load
+    torsion = estimate.load_case == LoadCase.TORSION
+    unit, factor = ("N m", 1e-3) if torsion else ("N", 1.0)
+    failure = estimate.failure_moment_nmm if torsion else estimate.failure_load_n
+    ends = estimate.failure_moment_interval_nmm if torsion else estimate.failure_load_interval_n
+    band = tuple(factor * end for end in ends or () if end is not None)
+    strain, load = estimate.curve.strain, tuple(factor * value for value in estimate.curve.load)
     if len(strain) < 2 or max(load) <= 0:
         return Markup("")
-    right, top = float(strain[-1] or 1.0), _round_up(1.1 * max(load))
+    right, step = float(strain[-1] or 1.0), _tick(max(*load, *band))
+    top = step * math.ceil(1.02 * max(*load, *band) / step)
     x = _scale(0, right, LEFT, WIDE - RIGHT)
     y = _scale(0, top, HIGH - BOTTOM, TOP)
     points = " ".join(f"{x(s or 0.0):.1f},{y(f):.1f}" for s, f in zip(strain, load, strict=True))
-    parts = [_axes(x, y, right, top, unit_of(estimate), torsion=estimate.failure_load_n is None)]
-    if estimate.failure_load_interval_n and None not in estimate.failure_load_interval_n:
-        low, high = (y(min(float(end or 0.0), top)) for end in estimate.failure_load_interval_n)
+    parts = [_axes(x, y, right, top, step, unit, torsion=torsion)]
+    if len(band) == 2:
+        low, high = (y(end) for end in band)
         parts.append(
             f'<rect class="reach" x="{LEFT}" y="{high:.1f}" width="{WIDE - LEFT - RIGHT}" height="{low - high:.1f}"/>'
         )
-    if estimate.failure_load_n is not None:
-        at = y(estimate.failure_load_n)
+    if failure is not None:
+        at = y(factor * failure)
         parts.append(f'<line class="level" x1="{LEFT}" x2="{WIDE - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
     parts.append(f'<polyline class="curve" points="{points}"/>')
     parts += [
         f'<circle class="dot" cx="{x(s or 0.0):.1f}" cy="{y(f):.1f}" r="2.2"/>'
         for s, f in zip(strain, load, strict=True)
     ]
-    said = f"Load against strain: highest {max(load):.0f} {unit_of(estimate)}."
+    said = f"Load against strain: highest {max(load):.{0 if max(load) >= 100 else 1}f} {unit}."
     return _svg("".join(parts), WIDE, HIGH, said)
 
 
@@ -74,27 +82,38 @@ def tasks_svg(tasks: Sequence[TaskRatio]) -> Markup:
     ends = [end for task in known for end in (task.load_to_strength, *(task.load_to_strength_range or ()))]
     top = max(1.25, min(4.0, max(float(end) for end in ends if end is not None)))
     high = 22.0 * len(known) + 24
-    x = _scale(0, top, NAMES, TASKS_WIDE - 12)
+    x = _scale(0, top, NAMES, TASKS_WIDE - VALUES)
     parts = [f'<line class="axis" x1="{x(0):.1f}" x2="{x(top):.1f}" y1="{high - 20:.1f}" y2="{high - 20:.1f}"/>']
     parts.append(f'<line class="level" x1="{x(1):.1f}" x2="{x(1):.1f}" y1="2" y2="{high - 20:.1f}"/>')
-    for tick in (0, 1):
+    for tick in range(int(top) + 1):
         parts.append(f'<text x="{x(tick):.1f}" y="{high - 6:.1f}" text-anchor="middle">{tick}</text>')
     for row, task in enumerate(known):
         at = 12 + 22 * row
         if task.load_to_strength_range and None not in task.load_to_strength_range:
             low, upper = (x(min(float(end or 0.0), top)) for end in task.load_to_strength_range)
             parts.append(f'<line class="mark" x1="{low:.1f}" x2="{upper:.1f}" y1="{at}" y2="{at}"/>')
-        parts.append(f'<circle class="dot" cx="{x(min(task.load_to_strength or 0.0, top)):.1f}" cy="{at}" r="3.2"/>')
+        if (task.load_to_strength or 0.0) <= top:
+            parts.append(f'<circle class="dot" cx="{x(task.load_to_strength or 0.0):.1f}" cy="{at}" r="3.2"/>')
+        parts.append(f'<text x="{TASKS_WIDE}" y="{at + 4}" text-anchor="end">{_ratio(task)}</text>')
         parts.append(f'<text x="0" y="{at + 4}">{escape(task.words)}</text>')
-    said = "; ".join(f"{task.words} {task.load_to_strength:.2f}" for task in known)
+    said = "; ".join(f"{task.words} {_ratio(task)}" for task in known)
     return _svg("".join(parts), TASKS_WIDE, high, f"Load over strength by task: {said}.")
+
+
+def _ratio(task: TaskRatio) -> str:
+    """'0.42 (0.12 to 1.6)': a range may reach past the drawing's end."""
+    text = f"{task.load_to_strength:.2f}"
+    if not task.load_to_strength_range or None in task.load_to_strength_range:
+        return text
+    low, high = (f"{end:.2g}" if end else "0" for end in task.load_to_strength_range)
+    return f"{text} ({low} to {high})"
 
 
 def _scale(low: float, high: float, start: float, stop: float) -> Scale:
     return lambda value: start + (value - low) / (high - low) * (stop - start)
 
 
-def _axes(x: Scale, y: Scale, right: float, top: float, unit: str, *, torsion: bool) -> str:
+def _axes(x: Scale, y: Scale, right: float, top: float, up: float, unit: str, *, torsion: bool) -> str:
     lines = (
         f'<line class="axis" x1="{LEFT}" x2="{WIDE - RIGHT}" y1="{y(0):.1f}" y2="{y(0):.1f}"/>'
         f'<line class="axis" x1="{LEFT}" x2="{LEFT}" y1="{y(0):.1f}" y2="{y(top):.1f}"/>'
@@ -106,24 +125,26 @@ def _axes(x: Scale, y: Scale, right: float, top: float, unit: str, *, torsion: b
         for tick in ticks
     )
     beside = "".join(
-        f'<text x="{LEFT - 5}" y="{y(part * top / 4) + 4:.1f}" text-anchor="end">{part * top / 4:.0f}</text>'
-        for part in range(5)
+        f'<text x="{LEFT - 5}" y="{y(part * up) + 4:.1f}" text-anchor="end">{part * up:g}</text>'
+        for part in range(round(top / up) + 1)
     )
     named = "shear strain of the outermost bone, %" if torsion else "apparent strain, %"
     middle = (LEFT + WIDE - RIGHT) / 2
     return (
         f'{lines}{below}{beside}<text x="{middle}" y="{HIGH - 4}" text-anchor="middle">{named}</text>'
-        f'<text x="{LEFT + 4}" y="{TOP + 2}">{unit}</text>'
+        f'<text x="{LEFT - 5}" y="{TOP - 9}" text-anchor="end">{unit}</text>'
     )
 
 
-def _round_up(value: float) -> float:
-    power = 10.0 ** max(0, len(str(int(value))) - 2)
-    return float(-(-value // power) * power)
+def _tick(highest: float) -> float:
+    """A round step that goes three to six times into the highest value."""
+    power = 10.0 ** math.floor(math.log10(highest / 3))
+    return float(max(step for step in (1, 2, 5) if step * power <= highest / 3) * power)
 
 
 def _signed(share: float) -> str:
-    return f"{'+' if share > 0 else '−' if share < 0 else '±'}{abs(100 * share):.0f} %"
+    told = round(100 * share)
+    return f"{'+' if told > 0 else '−' if told < 0 else '±'}{abs(told)} %"
 
 
 def _svg(inside: str, wide: float, high: float, said: str) -> Markup:

@@ -16,7 +16,7 @@ from spondyl.anatomy.subregions import POSTEROLATERAL, SubRegion
 from spondyl.core.volume import Volume
 from spondyl.report.picture import Label, Line, Outline, Picture
 from spondyl.values.case import VertebraResult
-from spondyl.values.strength import Strength
+from spondyl.values.strength import LoadCase, Strength
 from spondyl.values.vertebra import Vertebra
 
 # A bone window, a little narrower than the usual 400/1800 so that trabecular bone is told from soft tissue;
@@ -179,29 +179,36 @@ def _near(mask: Volume, points: NDArray[np.float64]) -> Volume:
 
 
 def load_picture(name: str, strength: Strength) -> Picture:
-    """Strain energy density in the middle sagittal cut, front on the left; the scale ends at its 99th percentile."""
+    """Strain energy density in the middle cut along the bending; the scale ends at its 99th percentile."""
     said = (
-        f"Strain energy density of {name} at the failure load, middle sagittal cut, 0 to {{top}}.",
-        "Load: strain energy density at the estimated failure load, middle sagittal cut of the model.",
+        f"Strain energy density of {name} at the failure load, middle {_plane(strength)} cut, 0 to {{top}}.",
+        f"Load: strain energy density at the estimated failure load, middle {_plane(strength)} cut of the model.",
     )
-    return _field_picture(strength, strength.strain_energy_density_mpa, "MPa", said)
+    return _field_picture(strength, 1000 * strength.strain_energy_density_mpa, "kPa", said)
 
 
 def yield_picture(name: str, strength: Strength) -> Picture:
     """Equivalent plastic strain at the highest load in the same cut: where the bone gives way."""
     said = (
-        f"Plastic strain of {name} at the highest load, middle sagittal cut, 0 to {{top}}.",
+        f"Plastic strain of {name} at the highest load, middle {_plane(strength)} cut, 0 to {{top}}.",
         "Yield: equivalent plastic strain at the highest load, the same cut; dark bone is still elastic.",
     )
     return _field_picture(strength, 100 * strength.plastic_strain, "%", said)
+
+
+def _plane(strength: Strength) -> str:
+    """Bending to a side shows in the coronal cut, seen from the front; all else in the sagittal one, front left."""
+    return "coronal" if strength.load_case in (LoadCase.SIDE_LEFT, LoadCase.SIDE_RIGHT) else "sagittal"
 
 
 def _field_picture(strength: Strength, values: NDArray, unit: str, said: tuple[str, str]) -> Picture:
     """A field on the bone; `said` are the alternative text (with a place for the scale's top) and the caption."""
     from matplotlib import colormaps
 
-    middle = strength.bone.shape[0] // 2
-    bone, field = strength.bone[middle].T[::-1], values[middle].T[::-1]
+    coronal = _plane(strength) == "coronal"
+    middle = strength.bone.shape[1 if coronal else 0] // 2
+    cut = np.s_[:, middle] if coronal else np.s_[middle]
+    bone, field = strength.bone[cut].T[::-1], values[cut].T[::-1]
     if bone.any():
         rows, columns = (np.flatnonzero(bone.any(axis=axis)) for axis in (1, 0))
         shown = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -211,8 +218,8 @@ def _field_picture(strength: Strength, values: NDArray, unit: str, said: tuple[s
     # Bone that carries nothing must still be seen against what is not bone: the map starts above black.
     colours = (colormaps["inferno"](0.12 + 0.88 * scaled)[..., :3] * 255).astype(np.uint8)
     colours[~bone] = 0
-    _, y_mm, z_mm = strength.voxel_mm
-    width_mm, height_mm = bone.shape[1] * y_mm, bone.shape[0] * z_mm
+    across_mm, z_mm = strength.voxel_mm[0 if coronal else 1], strength.voxel_mm[2]
+    width_mm, height_mm = bone.shape[1] * across_mm, bone.shape[0] * z_mm
     mm_per_px = max(width_mm / (CUT_PX - 110), height_mm / (CUT_PX - 60))
     wide, high = max(1, round(width_mm / mm_per_px)), max(1, round(height_mm / mm_per_px))
     rows = (np.arange(high) * bone.shape[0]) // high
@@ -224,8 +231,8 @@ def _field_picture(strength: Strength, values: NDArray, unit: str, said: tuple[s
     base[50:250, CUT_PX - 56 : CUT_PX - 44] = (colormaps["inferno"](ramp)[:, None, :3] * 255).astype(np.uint8)
     bar = SCALE_BAR_MM / mm_per_px
     labels = (
-        Label(x0 - 6, CUT_PX / 2, "A", size=14, anchor="end"),
-        Label(x0 + wide + 6, CUT_PX / 2, "P", size=14),
+        Label(x0 - 6, CUT_PX / 2, "R" if coronal else "A", size=14, anchor="end"),
+        Label(x0 + wide + 6, CUT_PX / 2, "L" if coronal else "P", size=14),
         Label(CUT_PX - 40, 54, f"{top:.2g}", size=11),
         Label(CUT_PX - 40, 70, unit, size=11),
         Label(CUT_PX - 40, 247, "0", size=11),

@@ -35,6 +35,7 @@ from spondyl.report.parts import (
 from spondyl.report.strength_parts import StrengthEstimate, TaskRatio, strength_estimate, task_ratios
 from spondyl.values.canal import CanalMeasure
 from spondyl.values.case import CaseResult, VertebraResult
+from spondyl.values.density import Calibration as CalibrationLine
 from spondyl.values.lesion import Lesion
 from spondyl.values.vertebra import Vertebra
 
@@ -253,7 +254,7 @@ def from_case(case: CaseResult) -> Assessment:
         vertebrae=tuple(_vertebra(result, first[result.level]) for result in case.vertebrae),
         urgency=Urgency(**vars(case.urgency)) if case.urgency else None,
         classification=Classification(**vars(case.classification)) if case.classification else None,
-        calibration=_calibration(case),
+        calibration=calibration_part(case.calibration),
         citations=tuple(Citation(**vars(reference)) for reference in cite(citation_keys(case))),
         provenance=plain(case.provenance),
     )
@@ -296,8 +297,7 @@ def _scan(case: CaseResult) -> Scan:
     )
 
 
-def _calibration(case: CaseResult) -> Calibration:
-    line = case.calibration
+def calibration_part(line: CalibrationLine) -> Calibration:
     return Calibration(
         slope_mg_cc_per_hu=line.slope_mg_cc_per_hu,
         intercept_mg_cc=line.intercept_mg_cc,

@@ -13,6 +13,7 @@ from spondyl.report.curves import curve_svg, spreads_svg, tasks_svg
 from spondyl.report.figures import load_picture, yield_picture
 from spondyl.report.parts import DISCLAIMER, Citation, Part, plain
 from spondyl.report.picture import row_to_png, to_svg
+from spondyl.report.schema import Calibration, calibration_part
 from spondyl.report.strength_parts import StrengthEstimate, TaskRatio, strength_estimate, task_ratios
 from spondyl.values.case import StrengthCase
 
@@ -35,6 +36,7 @@ class StrengthStudy(Part):
     schema_version: Literal["1.0"]
     disclaimer: str
     inputs: dict[str, dict[str, Any]]
+    calibration: Calibration | None = Field(description="null where densities were given")
     levels: tuple[StrengthOfLevel, ...]
     citations: tuple[Citation, ...]
     provenance: dict[str, Any]
@@ -58,10 +60,11 @@ def from_strengths(case: StrengthCase) -> StrengthStudy:
         schema_version="1.0",
         disclaimer=DISCLAIMER,
         inputs=plain(case.inputs),
+        calibration=calibration_part(case.calibration) if case.calibration else None,
         levels=tuple(
             StrengthOfLevel(
                 name=entry.name,
-                lesions=tuple(f"{lesion.kind}, {lesion.volume_mm3 / 1000:.1f} cm3" for lesion in entry.lesions),
+                lesions=tuple(f"{lesion.kind}, {lesion.volume_mm3 / 1000:.1f} cm³" for lesion in entry.lesions),
                 strengths=tuple(strength_estimate(found) for found in entry.strengths),
                 reason=entry.reason,
                 loads=task_ratios(entry.loads),

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from spondyl.report.parts import Fine, Measured, Mm, Newton, NewtonMm, Part, Share, Unit
 from spondyl.values.load import Ratio, TaskLoad
-from spondyl.values.strength import LesionEffect, LoadCase, SolveReport, Strength
+from spondyl.values.strength import LesionEffect, SolveReport, Strength
 
 CURVE_DIGITS = 4
 """Significant digits of a curve's loads: far below any error of theirs, and the same on every machine."""
@@ -47,7 +47,9 @@ class Uncertainty(Part):
 
 
 class LesionCost(Measured):
-    lesions: tuple[int, ...] = Field(description="numbers as in masks/lesions.nii.gz, or their order in the given file")
+    lesions: tuple[int, ...] = Field(
+        description="in assessment.json numbers in masks/lesions.nii.gz, in strength.json places in `lesions`, from 1"
+    )
     share_of_bone: Share
     lost_share: Share = Field(description="strength lost against the patient's own bone in their place")
     lost_n: Newton
@@ -59,7 +61,9 @@ class StrengthEstimate(Measured):
     load_case: str
     law: str
     failure_load_n: Newton = Field(description="highest force up to 1.9 % apparent strain; null in torsion")
-    failure_load_interval_n: tuple[Newton, Newton] | None = Field(description="95 %, from the sources in `spreads`")
+    failure_load_interval_n: tuple[Newton, Newton] | None = Field(
+        description="the sources in `spreads` added as squares; calibration's ends are 95 %, the others' alternatives"
+    )
     failure_moment_nmm: NewtonMm
     failure_moment_interval_nmm: tuple[NewtonMm, NewtonMm] | None
     stiffness_n_per_mm: Newton
@@ -123,10 +127,6 @@ def task_ratios(loads: Iterable[tuple[TaskLoad, Ratio]]) -> tuple[TaskRatio, ...
         )
         for load, ratio in loads
     )
-
-
-def unit_of(estimate: StrengthEstimate) -> str:
-    return "N mm" if estimate.load_case == LoadCase.TORSION else "N"
 
 
 def _solve(report: SolveReport) -> Solve:

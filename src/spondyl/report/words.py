@@ -285,7 +285,7 @@ def rows_of_strength(found: StrengthEstimate) -> list[tuple[str, str]]:
         else number(found.stiffness_n_per_mm, "N/mm")
     )
     rows = [
-        ("Failure", f"{load(value, 'not known')} (95 %: {interval(ends, unit, digits, factor)})"),
+        ("Failure", f"{load(value, 'not known')} ({interval(ends, unit, digits, factor)})"),
         ("Peak of the curve", load(found.criteria.peak, "none: still rising where the curve ends")),
         ("At 1.9 % apparent strain", load(found.criteria.at_limit_strain, "not reached")),
         ("At 0.2 % permanent strain", load(found.criteria.offset, "not reached")),

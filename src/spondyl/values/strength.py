@@ -119,7 +119,7 @@ class Strength:
     failure_load_n: float | None
     """Along the line of the force; None in torsion."""
     failure_load_interval_n: tuple[float, float] | None
-    """95 %, from the sources in `spreads`."""
+    """The sources in `spreads` added as squares, each at its ends; only the calibration's are those of 95 %."""
     failure_moment_nmm: float | None
     """In torsion; None elsewhere."""
     failure_moment_interval_nmm: tuple[float, float] | None

@@ -24,7 +24,8 @@ Result = dict[str, Any]
 
 SIZES_MM = (1.0, 0.5, 0.3)
 FAST_SIZES_MM = (1.0, 0.5)
-FAST_PEER_SIZES_MM = (1.0,)
+PEER_SIZES_MM, FAST_PEER_SIZES_MM = (1.0, 0.5), (1.0,)
+"""At 0.3 mm other programs take minutes to an hour each, and some more memory than most machines have."""
 CURVE_MM, FAST_CURVE_MM = 0.5, 1.0
 THREADS = (1, 2)
 REPETITIONS, FAST_REPETITIONS = 7, 3
@@ -96,7 +97,7 @@ def measurements(scratch: Path, *, peers: bool, fast: bool, further: Mapping[str
         for dtype in ("float32", "float64"):
             about = {"kind": "throughput", "problem": _problem(spacing_mm), "dtype": dtype, "threads": 2}
             yield _ours(f"operator {dtype}, {_problem(spacing_mm)}", about, "throughput", model, dtype, "2", "20")
-        if peers and (not fast or spacing_mm in FAST_PEER_SIZES_MM):
+        if peers and spacing_mm in (FAST_PEER_SIZES_MM if fast else PEER_SIZES_MM):
             yield from _peers(spacing_mm, model, _mesh_file(scratch, spacing_mm, model))
     curve_mm = FAST_CURVE_MM if fast else CURVE_MM
     about = {"kind": "curve", "problem": _problem(curve_mm), "threads": 2}
