@@ -20,9 +20,9 @@ from spondyl.values.strength import SolveReport, SolveStatus
 from spondyl.values.voxel_model import VoxelModel
 
 TOLERANCE = 1e-6
-"""Relative residual. Own choice, from errors against a residual of 1e-11: of the force 2e-7 at most on the study's
-cylinder and 3e-6 on the published vertebra (moduli from 1e-4 to 4500 MPa); of the displacements 2e-5 and 1e-4 as a
-whole, 1e-4 and 4e-4 of the largest one at the worst node, which lies in the softest voxels."""
+"""Relative residual. Own choice, from errors against a residual of 1e-11: of the force 2e-7 on the study's cylinder
+and 3e-7 on the published vertebra (moduli from 1e-4 to 4500 MPa); of the displacements 2e-5 and 1e-4 as a whole, 1e-4
+and 4e-4 of the largest one at the worst node."""
 MAX_ITERATIONS = 300
 BALANCE = 1e-6
 """Share of the load that may push along a free rigid motion; own choice, far above round-off."""
