@@ -60,9 +60,10 @@ def strength(
 
     `relative_density_sd` is the standard deviation of the density's scale (0.1 is 10 %). The failure load itself is
     always that of the block as given; with `thorough` so are the interval and the lesions' effects, without it their
-    shares are taken from a model of voxels twice as large, some ten times faster, where these are 2 mm at most. Variants
-    of the model are worked on side by side on `threads` threads (None: all cores); the result is the same to the last
-    bit for any number. Raises ModelError for a block that can't be modelled (no bone, no density, too thin, broken through).
+    shares are taken from a model of voxels twice as large where these are 2 mm at most, some ten times faster.
+    Variants of the model are worked on side by side on `threads` threads (None: all cores); the result is the same to
+    the last bit for any number. Raises ModelError for a block that can't be modelled (no bone, no density, too thin,
+    broken through).
     """
     check_block(block)
     if not (np.isfinite(relative_density_sd) and relative_density_sd >= 0):
