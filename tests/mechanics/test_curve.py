@@ -13,7 +13,7 @@ import pytest
 from mechanics.models import cylinder, model_of, pressed
 from mechanics.plasticity_reference import reference_curve
 from spondyl.core.errors import ModelError
-from spondyl.mechanics.curve import CurveStatus, load_curve
+from spondyl.mechanics.curve import FORCE_TOLERANCE, CurveStatus, load_curve
 from spondyl.mechanics.loading import eccentric, end_faces
 from spondyl.mechanics.plasticity import Plasticity
 from spondyl.mechanics.solve import solve
@@ -277,3 +277,28 @@ def test_a_free_pattern_that_moves_what_is_not_held_is_refused():
     model = pressed(np.ones((2, 2, 2)))
     with pytest.raises(ModelError, match="not held"):
         load_curve(model, yielding(model.modulus_mpa), steps=[1], free=(np.ones_like(model.displacement_mm),))
+
+
+def test_a_similar_curve_saves_iterations_and_leaves_the_result():
+    modulus, spacing = holed_block(2, contrast=0.4)
+    model = pressed(modulus, spacing, bonded=True, strain=0.03)
+    known = load_curve(model, yielding(modulus), steps=TEN, stop_below_peak=None, keep_path=True)
+    assert len(known.path_mm) == len(known.load_factor)
+    yields = yielding(modulus, strain=0.0087, asymmetry=0.95)
+    alone = load_curve(model, yields, steps=TEN, stop_below_peak=None)
+    led = load_curve(model, yields, steps=TEN, stop_below_peak=None, like=known)
+    assert led.iterations < alone.iterations
+    assert (led.residual <= FORCE_TOLERANCE).all()
+    np.testing.assert_allclose(led.force_n[:, 2], alone.force_n[:, 2], rtol=3e-3)
+    assert not led.path_mm
+
+
+def test_a_curve_on_another_grid_and_one_without_a_path_are_left_aside():
+    modulus, spacing = holed_block()
+    model = pressed(modulus, spacing, bonded=True, strain=0.03)
+    yields = yielding(modulus)
+    expected = load_curve(model, yields, steps=TEN)
+    larger = pressed(cylinder(4.0), (4.0,) * 3)
+    other = load_curve(larger, yielding(larger.modulus_mpa), steps=TEN, keep_path=True)
+    for like in (expected, other):
+        np.testing.assert_array_equal(load_curve(model, yields, steps=TEN, like=like).force_n, expected.force_n)

@@ -1,16 +1,15 @@
-"""The load curve of a yielding voxel model: Newton's method with multigrid under every linear solve.
+"""The load curve of a yielding voxel model, step by step.
 
-Each step moves the supports on, guesses the displacements from the two steps before, and corrects them until the
-unbalanced nodal forces are small beside the reactions. The linear solves are inexact conjugate gradients in single
-precision over the consistent tangent; the residual they work on is in double precision, so they bear on the speed
-alone. A step that does not come to balance is cut in halves. Loading only grows: the state unloads elastically where
-it must, but no cycle of loading and unloading is meant.
+Each step moves the supports on, guesses the displacements from the two steps before or from how a similar model moved,
+and lets `balance` correct them until the unbalanced nodal forces are small beside the reactions. A step that does not
+come to balance is cut in halves. Loading only grows: the state unloads elastically where it must, but no cycle of
+loading and unloading is meant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
@@ -19,32 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spondyl.core.errors import ModelError
-from spondyl.mechanics.compiled import BLOCK, Workers, block_count, dot, kernel, workers
-from spondyl.mechanics.grid import Lattice, lattice
-from spondyl.mechanics.multigrid import Level, hierarchy, place_of_components, v_cycle
-from spondyl.mechanics.plasticity import Body, Plasticity, body, check_plasticity
+from spondyl.mechanics.balance import Problem, balance, pose
+from spondyl.mechanics.compiled import BLOCK, kernel, workers
+from spondyl.mechanics.grid import Lattice
+from spondyl.mechanics.path import Path
+from spondyl.mechanics.plasticity import Plasticity, check_plasticity
 from spondyl.mechanics.rigid import free_rigid_modes
-from spondyl.mechanics.solve import check, to_array, to_vector
+from spondyl.mechanics.solve import check, to_array
 from spondyl.values.voxel_model import VoxelModel
 
 FORCE_TOLERANCE = 3e-3
 """Unbalanced nodal forces over reactions, both as root sums of squares, at which a step is accepted. Own choice: on
 the study's cylinder the force then lies within 0.05 % of the one at 1e-5, and 1e-3 takes half as many cycles more."""
-ELASTIC_TOLERANCE = 1e-4
-"""The same for the elastic response, from which the first steps are taken as they are."""
-ELASTIC_REDUCTION = 1e-6
-"""What its linear solve reduces the residual by: far enough for most models to need just one. Own choice."""
-LINEAR_REDUCTION = 0.3
-"""What one linear solve reduces the residual by at least. Own choice: tighter solves cost more than they save."""
-LINEAR_ITERATIONS = 60
-NEWTON_ITERATIONS = 20
-SLOPE_KEPT = 0.8
-"""A correction is taken whole unless the forces along it have turned round by more than this share, or have grown; else
-it is shortened. Own choice."""
-WEAKENED_BY = 2
-"""Corrections in a step up to which the hourglass modes are weakened anew. Own choice: from there on the change is
-small, and the tangent, which does not know of it, is exact."""
-SHORTENINGS = 4
 SHORTEST_STEP = 1 / 16
 """Share of a step below which it is not cut any further. Own choice."""
 
@@ -86,24 +71,8 @@ class CurveSolution:
     """Empty unless stopped."""
     iterations: int
     """Multigrid cycles in all."""
-
-
-@kernel
-def _scale_to_single(begin: int, step: int, source: Any, factor: float, out: Any) -> None:
-    for block in range(begin, (len(out) + BLOCK - 1) // BLOCK, step):
-        values, target = source[block * BLOCK : (block + 1) * BLOCK], out[block * BLOCK : (block + 1) * BLOCK]
-        for i in range(len(target)):
-            target[i] = np.float32(values[i] * factor)
-
-
-@kernel
-def _add_scaled(begin: int, step: int, base: Any, change: Any, factor: float, out: Any) -> None:
-    """out = base + factor change."""
-    for block in range(begin, (len(out) + BLOCK - 1) // BLOCK, step):
-        part = slice(block * BLOCK, (block + 1) * BLOCK)
-        bb, cc, target = base[part], change[part], out[part]
-        for i in range(len(target)):
-            target[i] = bb[i] + factor * cc[i]
+    path_mm: tuple[NDArray[np.float32], ...] = ()
+    """Displacements of every row as in `displacement_mm`, where they were to be kept."""
 
 
 @kernel
@@ -116,161 +85,6 @@ def _extrapolate(begin: int, step: int, last: Any, previous: Any, ratio: float, 
             target[i] = new[i] + ratio * (new[i] - old[i])
 
 
-@kernel
-def _turn(begin: int, step: int, p: Any, z: Any, beta: Any) -> None:
-    """p = z + beta p."""
-    for block in range(begin, (len(p) + BLOCK - 1) // BLOCK, step):
-        pp, zz = p[block * BLOCK : (block + 1) * BLOCK], z[block * BLOCK : (block + 1) * BLOCK]
-        for i in range(len(pp)):
-            pp[i] = zz[i] + beta * pp[i]
-
-
-@kernel
-def _advance(begin: int, step: int, x: Any, r: Any, p: Any, product: Any, alpha: Any, partial: Any) -> None:
-    """x += alpha p; r -= alpha product; the blocks' parts of r . r."""
-    for block in range(begin, len(partial), step):
-        part = slice(block * BLOCK, (block + 1) * BLOCK)
-        xx, rr, pp, kk = x[part], r[part], p[part], product[part]
-        total = 0.0
-        for i in range(len(xx)):
-            xx[i] += alpha * pp[i]
-            residual = rr[i] - alpha * kk[i]
-            rr[i] = residual
-            total += np.float64(residual) * residual
-        partial[block] = total
-
-
-@dataclass(frozen=True, eq=False)
-class Supports:
-    """Held components, and the directions in which the held nodes may move so that no reaction works on them."""
-
-    places: NDArray[np.int64]
-    prescribed: NDArray[np.float64]
-    """(vector,), the displacements of load factor 1."""
-    directions: NDArray[np.float64]
-    """(m, places), orthonormal."""
-    mixing: NDArray[np.float64]
-    """(m, m): amplitudes of the free patterns from those of the directions."""
-    responses: NDArray[np.float32]
-    """(m, vector): the elastic body's displacements for each direction."""
-    compliance: NDArray[np.float64]
-    """(m, m), inverse of the elastic stiffness of those responses."""
-
-    def project(self, forces: NDArray) -> None:
-        """Leave of the reactions only what works on the free directions."""
-        if len(self.directions):
-            at = forces[self.places].astype(np.float64)
-            forces[self.places] = (self.directions @ at) @ self.directions
-        else:
-            forces[self.places] = 0
-
-    def amplitude(self, u: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
-        """(m,), of the free patterns."""
-        at = u[self.places] - factor * self.prescribed[self.places]
-        return self.mixing @ (self.directions @ at)
-
-
-@dataclass(frozen=True, eq=False)
-class _Linear:
-    """Work arrays of the linear solves."""
-
-    x: NDArray[np.float32]
-    r: NDArray[np.float32]
-    p: NDArray[np.float32]
-    product: NDArray[np.float32]
-    partial: NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    solid: Body
-    levels: list[Level]
-    supports: Supports
-    team: Workers
-    linear: _Linear
-    reactions: NDArray[np.float64]
-    """(places,), at the displacements last looked at."""
-
-    def forces(self, u: NDArray[np.float64], out: NDArray[np.float64], weakens: bool) -> tuple[float, float]:
-        """Unbalanced forces at `out`; their size and that of the reactions."""
-        self.solid.internal_force(u, out, self.team, weakens=weakens)
-        np.take(out, self.supports.places, out=self.reactions)
-        self.supports.project(out)
-        return float(np.sqrt(dot(self.team, out, out))), float(np.sqrt(np.sum(self.reactions**2)))
-
-
-def _precondition(problem: _Problem, r: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A V-cycle inside and the elastic responses for the free directions: exact together while nothing yields."""
-    levels, supports, team = problem.levels, problem.supports, problem.team
-    right = levels[0].scratch[0]
-    right[:] = r
-    right[supports.places] = 0
-    z = v_cycle(levels, team)
-    along = np.array([dot(team, response, r) for response in supports.responses])
-    for response, share in zip(supports.responses, supports.compliance @ along, strict=True):
-        team.run(_add_scaled, z, response, np.float32(share), z)
-    return z
-
-
-def _linear_solve(problem: _Problem, residual: NDArray[np.float64], size: float, reduction: float) -> tuple[float, int]:
-    """The correction for unbalanced forces at `linear.x`, to be scaled by the returned factor; iterations."""
-    team, work, supports = problem.team, problem.linear, problem.supports
-    x, r, p, product, partial = work.x, work.r, work.p, work.product, work.partial
-    team.run(_scale_to_single, residual, -1 / size, r)
-    x[:] = 0
-    previous = 1.0
-    for iteration in range(LINEAR_ITERATIONS):
-        z = _precondition(problem, r)
-        along = dot(team, r, z)
-        if iteration == 0:
-            p[:] = z
-        else:
-            team.run(_turn, p, z, np.float32(along / previous))
-        problem.solid.apply_tangent(p, product, team)
-        supports.project(product)
-        curvature = dot(team, p, product)
-        if not curvature > 0:
-            return size, iteration + 1
-        team.run(_advance, x, r, p, product, np.float32(along / curvature), partial)
-        if np.sqrt(partial.sum()) <= reduction:
-            return size, iteration + 1
-        previous = along
-    return size, LINEAR_ITERATIONS
-
-
-@dataclass(frozen=True)
-class _Balance:
-    converged: bool
-    residual: float
-    cycles: int
-
-
-def _balance(problem: _Problem, u: NDArray[np.float64], tolerance: float, *, elastic: bool = False) -> _Balance:
-    """Correct `u` in place until the forces balance, or as far as it goes."""
-    team, x = problem.team, problem.linear.x
-    forces, start = np.zeros_like(u), np.empty_like(u)
-    size, reactions = problem.forces(u, forces, True)
-    cycles = 0
-    for correction in range(NEWTON_ITERATIONS):
-        if size <= tolerance * reactions:
-            return _Balance(True, size / reactions if reactions else 0.0, cycles)
-        first = elastic and correction == 0
-        reduction = ELASTIC_REDUCTION if first else max(LINEAR_REDUCTION, 0.5 * tolerance * reactions / size)
-        factor, iterations = _linear_solve(problem, forces, size, reduction)
-        cycles += iterations
-        start[:] = u
-        slope = dot(team, x, forces)
-        step = 1.0
-        for _ in range(SHORTENINGS):
-            team.run(_add_scaled, start, x, factor * step, u)
-            size, reactions = problem.forces(u, forces, correction < WEAKENED_BY)
-            now = dot(team, x, forces)
-            if -SLOPE_KEPT <= now / slope <= 1:
-                break
-            step *= min(0.7, max(0.2, slope / (slope - now))) if now / slope < 0 else 0.5
-    return _Balance(size <= tolerance * reactions, size / reactions, cycles)
-
-
 def load_curve(
     model: VoxelModel,
     plasticity: Plasticity,
@@ -281,6 +95,8 @@ def load_curve(
     stop_below_peak: float | None = 0.9,
     never_before: float = 0.0,
     tolerance: float = FORCE_TOLERANCE,
+    like: CurveSolution | None = None,
+    keep_path: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> CurveSolution:
@@ -290,19 +106,28 @@ def load_curve(
     the reactions do no work on them. The curve ends with the last step, or where the work rate has fallen below
     `stop_below_peak` times its peak, but not before load factor `never_before`; one that could not be followed is told
     in `status` and `remedy`. Steps that had to be cut add rows between those asked for. Every row is in balance to
-    `tolerance`: unbalanced nodal forces over reactions, as root sums of squares. `progress` is told load factor and
-    force after each step. The result is the same to the last bit for any number of threads. Raises ModelError for a
-    model that can't be posed.
+    `tolerance`: unbalanced nodal forces over reactions, as root sums of squares. `like` is the curve of a similar model
+    of as many voxels each way, walked with `keep_path`: its motion is tried as a guess, which saves iterations and
+    leaves the balance asked for. `progress` is told load factor and force after each step. The result is the same to
+    the last bit for any number of threads. Raises ModelError for a model that can't be posed.
     """
     check(model)
     check_plasticity(model, plasticity)
     _check_steps(model, steps)
     with workers(threads) as team:
-        problem, elastic, cycles = _problem(model, plasticity, free, team)
+        problem, elastic, cycles = pose(model, plasticity, free, team)
         moved = _moved(model, problem.solid.grid, free, about_mm)
-        curve = _Curve(problem, elastic, moved, cycles, tolerance)
+        path = _path_of(problem.solid.grid, like)
+        curve = _Curve(problem, elastic, moved, cycles, tolerance, path, keeps_path=keep_path)
         remedy = _follow(curve, steps, stop_below_peak, never_before, progress)
         return _solution(model, curve, remedy)
+
+
+def _path_of(grid: Lattice, like: CurveSolution | None) -> Path | None:
+    """The path of a similar model's curve; None where it was not kept or its grid is of another shape."""
+    if like is None or len(like.path_mm) < 2 or like.path_mm[0].shape[1:] != grid.node.shape[::-1]:
+        return None
+    return Path(grid, like.load_factor, like.path_mm)
 
 
 def _check_steps(model: VoxelModel, steps: Sequence[float]) -> None:
@@ -310,81 +135,6 @@ def _check_steps(model: VoxelModel, steps: Sequence[float]) -> None:
         raise ModelError(f"load steps {list(steps)}.", "Give positive factors that increase.")
     if model.force_n is not None and np.any(model.force_n):
         raise ModelError("nodal forces on a yielding model.", "Prescribe displacements; forces come out as reactions.")
-
-
-def _problem(
-    model: VoxelModel, plasticity: Plasticity, free: tuple[NDArray, ...], team: Workers
-) -> tuple[_Problem, NDArray[np.float64], int]:
-    """The posed problem, its elastic displacements at load factor 1, and the iterations they took."""
-    modulus = np.ascontiguousarray(model.modulus_mpa.T, dtype=np.float64)
-    grid = lattice(modulus > 0)
-    held = model.held.transpose(0, 3, 2, 1)
-    places = place_of_components(grid, held)
-    prescribed = np.zeros(3 * grid.stride)
-    prescribed[places] = to_vector(grid, model.displacement_mm)[places]
-    if not prescribed.any():
-        raise ModelError("no support moves.", "Give a displacement other than zero at some held node.")
-    solid = body(grid, model, plasticity)
-    levels = hierarchy(grid, modulus, model.spacing_mm, model.poisson_ratio, held, team)
-    size = 3 * grid.stride
-    work = np.zeros((4, size), np.float32)
-    linear = _Linear(work[0], work[1], work[2], work[3], np.empty(block_count(size)))
-    nothing = np.zeros((0, size), np.float32)
-    fixed = Supports(places, prescribed, np.zeros((0, len(places))), np.zeros((0, 0)), nothing, np.zeros((0, 0)))
-    problem = _Problem(solid, levels, fixed, team, linear, np.empty(len(places)))
-    elastic, cycles = _elastic(problem, prescribed)
-    if not free:
-        return problem, elastic, cycles
-    directions, mixing = _directions(grid, model, places, free)
-    responses = np.zeros((len(directions), size))
-    for direction, response in zip(directions, responses, strict=True):
-        response[places] = direction
-        response[:], more = _elastic(problem, response)
-        cycles += more
-    product = np.zeros(size)
-    stiffness = np.empty((len(directions), len(directions)))
-    for row, response in zip(stiffness, responses, strict=True):
-        _elastic_forces(solid, response, product, team)
-        row[:] = [dot(team, other, product) for other in responses]
-    compliance: NDArray = np.linalg.inv((stiffness + stiffness.T) / 2)
-    supports = replace(
-        fixed, directions=directions, mixing=mixing, responses=responses.astype(np.float32), compliance=compliance
-    )
-    _elastic_forces(solid, elastic, product, team)
-    elastic -= (compliance @ [dot(team, response, product) for response in responses]) @ responses
-    problem = replace(problem, supports=supports)
-    return problem, elastic, cycles
-
-
-def _directions(
-    grid: Lattice, model: VoxelModel, places: NDArray[np.int64], free: tuple[NDArray, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The free patterns made orthonormal, and the matrix that turns amplitudes of those into amplitudes of these."""
-    for pattern in free:
-        if np.shape(pattern) != model.held.shape or np.any(np.asarray(pattern)[~model.held]):
-            raise ModelError("a free pattern moves components that are not held.", "Hold them: the pattern moves them.")
-    patterns = np.array([to_vector(grid, pattern)[places] for pattern in free])
-    q, r = np.linalg.qr(patterns.T)
-    if np.abs(np.diag(r)).min() <= 1e-9 * np.abs(np.diag(r)).max():
-        raise ModelError("the free patterns depend on one another.", "Leave out those that the others make up.")
-    return q.T, np.linalg.inv(r)
-
-
-def _elastic_forces(solid: Body, u: NDArray[np.float64], out: NDArray[np.float64], team: Workers) -> None:
-    """Forces of displacements too small to yield: the body is linear there."""
-    solid.internal_force(u * SMALL, out, team)
-    out /= SMALL
-
-
-SMALL = 1e-9
-"""Scale at which the elastic response is worked out: far below yield, far above round-off."""
-
-
-def _elastic(problem: _Problem, moved: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
-    """Displacements of the elastic body whose supports move like that, and the iterations."""
-    u = moved * SMALL
-    balance = _balance(problem, u, ELASTIC_TOLERANCE, elastic=True)
-    return u / SMALL, balance.cycles
 
 
 @dataclass(frozen=True, eq=False)
@@ -424,9 +174,19 @@ class _Curve:
     """Where the walk stands, and the rows it has gathered."""
 
     def __init__(
-        self, problem: _Problem, elastic: NDArray[np.float64], moved: _Moved, cycles: int, tolerance: float
+        self,
+        problem: Problem,
+        elastic: NDArray[np.float64],
+        moved: _Moved,
+        cycles: int,
+        tolerance: float,
+        like: Path | None,
+        *,
+        keeps_path: bool,
     ) -> None:
         self.problem = problem
+        self.like = like
+        self.path: list[NDArray[np.float32]] | None = [] if keeps_path else None
         self.tolerance = tolerance
         self.elastic = elastic
         self.moved = moved
@@ -437,16 +197,17 @@ class _Curve:
         self.before = np.zeros_like(elastic)
         self.peak = 0.0
         self.peak_u = self.u
+        self._keep()
         self.peak_strain = np.zeros_like(problem.solid.modulus)
 
     def advance(self, factor: float) -> bool:
         """Take the step to `factor`; False, and nothing changed, where it does not come to balance."""
         guess = self._guess(factor)
-        balance = _balance(self.problem, guess, self.tolerance)
-        self.cycles += balance.cycles
-        if balance.converged:
-            self._accept(factor, guess, balance.residual)
-        return balance.converged
+        found = balance(self.problem, guess, self.tolerance)
+        self.cycles += found.cycles
+        if found.converged:
+            self._accept(factor, guess, found.residual)
+        return found.converged
 
     def _guess(self, factor: float) -> NDArray[np.float64]:
         if len(self.rows) == 1:
@@ -455,7 +216,17 @@ class _Curve:
         guess = np.empty_like(self.u)
         ratio = (factor - last) / (last - previous)
         self.problem.team.run(_extrapolate, self.u, self.before, ratio, guess)
-        return guess
+        if self.like is None or factor > self.like.load_factor[-1]:
+            return guess
+        return self._better(guess, self.like.moved_on(self.u, guess, self.elastic, last, factor))
+
+    def _better(self, guess: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Which of two guesses leaves less force unbalanced; only the first one's supports are right."""
+        supports, work = self.problem.supports, np.empty_like(guess)
+        aside = other[supports.places] - guess[supports.places]
+        other[supports.places] = guess[supports.places] + (supports.directions @ aside) @ supports.directions
+        sizes = [self.problem.forces(u, work, True)[0] for u in (guess, other)]
+        return guess if sizes[0] <= sizes[1] else other
 
     def _accept(self, factor: float, u: NDArray[np.float64], residual: float) -> None:
         supports, solid, reactions = self.problem.supports, self.problem.solid, self.problem.reactions
@@ -466,8 +237,13 @@ class _Curve:
         self.rows.append(_Row(factor, force, moment, rate, share, supports.amplitude(u, factor), residual))
         solid.accept()
         self.before, self.u = self.u, u
+        self._keep()
         if rate > self.peak:
             self.peak, self.peak_u, self.peak_strain = rate, u, strain.copy()
+
+    def _keep(self) -> None:
+        if self.path is not None:
+            self.path.append(to_array(self.problem.solid.grid, self.u).astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -524,4 +300,5 @@ def _solution(model: VoxelModel, curve: _Curve, remedy: str) -> CurveSolution:
         status=CurveStatus.STOPPED if remedy else CurveStatus.COMPLETE,
         remedy=remedy,
         iterations=curve.cycles,
+        path_mm=tuple(curve.path or ()),
     )

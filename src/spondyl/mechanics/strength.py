@@ -60,9 +60,10 @@ def strength(
 
     `relative_density_sd` is the standard deviation of the density's scale (0.1 is 10 %). The failure load itself is
     always that of the block as given; with `thorough` so are the interval and the lesions' effects, without it their
-    shares are taken from a model of voxels twice as large, some ten times faster, where these are 2 mm at most. Variants
-    of the model are worked on side by side on `threads` threads (None: all cores); the result is the same to the last
-    bit for any number. Raises ModelError for a block that can't be modelled (no bone, no density, too thin, broken through).
+    shares are taken from a model of voxels twice as large where these are 2 mm at most, some ten times faster.
+    Variants of the model are worked on side by side on `threads` threads (None: all cores); the result is the same to
+    the last bit for any number. Raises ModelError for a block that can't be modelled (no bone, no density, too thin,
+    broken through).
     """
     check_block(block)
     if not (np.isfinite(relative_density_sd) and relative_density_sd >= 0):
@@ -74,7 +75,7 @@ def strength(
     variants = [*study.all_variants()]
     jobs = [_Job(block, as_it_is, None, beyond=True)]
     jobs += [_Job(study.block, variant, study.filled) for variant in variants]
-    outcomes = _run_all(jobs, load, threads, progress)
+    outcomes = _run_all(jobs, 1 + study.own_base, load, threads, progress)
     base = outcomes[0]
     if isinstance(base, ModelError):
         raise base
@@ -168,15 +169,18 @@ class _Job:
 
 
 def _run_all(
-    jobs: Sequence[_Job], case: LoadCase, threads: int | None, progress: Progress
+    jobs: Sequence[_Job], models: int, case: LoadCase, threads: int | None, progress: Progress
 ) -> list[_Outcome | ModelError]:
-    """Every job's outcome, or why it has none; one thread each, as many at a time as `threads`."""
+    """Every job's outcome, or why it has none.
+
+    The first `models` on all threads one after the other, the rest, which are like the last of them, side by side.
+    """
     done, counting = 0, Lock()
 
-    def run(job: _Job) -> _Outcome | ModelError:
+    def run(job: _Job, like: _Outcome | None = None, within: int | None = 1) -> _Outcome | ModelError:
         nonlocal done
         try:
-            outcome: _Outcome | ModelError = _run(job, case)
+            outcome: _Outcome | ModelError = _run(job, case, like, within)
         except ModelError as error:
             outcome = error
         with counting:
@@ -185,32 +189,37 @@ def _run_all(
         return outcome
 
     count = threads or len(os.sched_getaffinity(0))
+    first = [run(job, within=count) for job in jobs[:models]]
+    like = first[-1] if isinstance(first[-1], _Outcome) else None
     if count == 1:
-        return [run(job) for job in jobs]
+        return first + [run(job, like) for job in jobs[models:]]
     with ThreadPoolExecutor(count) as pool:
         try:
-            return list(pool.map(run, jobs))
+            return first + list(pool.map(lambda job: run(job, like), jobs[models:]))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _run(job: _Job, case: LoadCase) -> _Outcome:
+def _run(job: _Job, case: LoadCase, like: _Outcome | None, threads: int | None) -> _Outcome:
     block, variant = job.block, job.variant
     composed = compose(block, variant, job.filled)
     way = posed(case, composed.between, composed.modulus_mpa > 0, block.spacing_mm, bonded=variant.bonded)
     strains = np.array(STRAINS + (BEYOND if job.beyond else ()))
+    last = BEYOND[-1]  # of all curves, so that equal load factors are equal strains
     curve = load_curve(
-        _model(composed, way, block.spacing_mm, strains[-1]),
+        _model(composed, way, block.spacing_mm, last),
         composed.plasticity,
-        steps=strains / strains[-1],
+        steps=(strains / last).tolist(),
         free=way.free,
         about_mm=way.about_mm,
         stop_below_peak=SHOWN_FALL if job.beyond else SURE_PEAK,
-        never_before=LIMIT_STRAIN / strains[-1] if job.beyond else 0.0,
-        threads=1,
+        never_before=LIMIT_STRAIN / last if job.beyond else 0.0,
+        like=None if like is None else like.curve,
+        keep_path=like is None,
+        threads=threads,
     )
-    strain, load = curve.load_factor * strains[-1], way.load(curve)
+    strain, load = curve.load_factor * last, way.load(curve)
     highest = failure(strain, load)
     if highest is None:
         raise ModelError(f"the curve could be followed to {strain[-1]:.2%} apparent strain only.", curve.remedy)
