@@ -254,3 +254,30 @@ def test_unknown_law_and_negative_spread_are_refused():
 def test_coarse_voxels_are_noted():
     coarse = BoneBlock(np.full((10, 9, 12), 150.0), np.ones((10, 9, 12), bool), (1.0, 1.0, 3.0))
     assert any("coarser" in note for note in strength(coarse, thorough=False).notes)
+
+
+def test_a_lesion_beside_the_bone_costs_nothing_silently():
+    shape = (10, 10, 14)
+    bone = np.zeros(shape, bool)
+    bone[:7] = True
+    beside = np.zeros(shape, bool)
+    beside[8:] = True
+    sick = BoneBlock(np.full(shape, 150.0), bone, (1.0, 1.0, 1.0), (BoneLesion(beside, "lytic"),))
+    (effect,) = strength(sick, threads=1).lesions
+    assert (effect.lost_share, effect.lost_n, effect.cemented_share, effect.regained_n) == (None,) * 4
+    assert "no voxel of the bone" in effect.notes[0]
+
+
+def test_bone_that_the_mask_leaves_out_is_told():
+    """The mask stops at the lesion, as an automatic one may: what was destroyed is not seen, and that is said."""
+    shape = (12, 10, 14)
+    lesion = np.zeros(shape, bool)
+    lesion[7:, 3:7, 4:10] = True
+    density = np.where(lesion, 0.0, 150.0)
+    whole, cut = (
+        strength(BoneBlock(density, mask, (1.0, 1.0, 1.0), (BoneLesion(lesion, "lytic"),)), threads=1).lesions[0]
+        for mask in (np.ones(shape, bool), ~lesion | (np.indices(shape)[0] == 7))
+    )
+    assert not whole.notes
+    assert any("told too low" in note for note in cut.notes)
+    assert cut.lost_share < 0.6 * whole.lost_share
