@@ -145,3 +145,14 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert "mine.txt" in run.stderr
     assert (tmp_path / "mine.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_the_benchmark_writes_into_nothing_else(tmp_path: Path) -> None:
+    taken = tmp_path / "file"
+    taken.write_text("mine", encoding="utf-8")
+    for out, said in ((taken, "names a file"), (tmp_path, "other things (file)")):
+        command = [SPONDYL, "benchmark", "mechanics", "--fast", "--out", str(out)]
+        run = subprocess.run(command, capture_output=True, encoding="utf-8", env=UTF8, timeout=60, check=False)
+        assert run.returncode == 2
+        assert said in run.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -176,8 +176,10 @@ def benchmark_mechanics(
 ) -> None:
     """Time, memory and accuracy of the voxel solver, beside other programs on the same mesh."""
     from spondyl.cli.progress import terminal_progress
+    from spondyl.core.output import check_replaceable
     from spondyl.mechanics.benchmark.run import run
 
+    check_replaceable(out, {"parts", "mechanics.json", "mechanics.png", "mechanics.md"})
     with terminal_progress() as progress:
         table = run(out, peers=peers, fast=fast, again=again, progress=progress)
     typer.echo(table.read_text(encoding="utf-8"))
