@@ -128,7 +128,8 @@ def strength(
     bone_labels: Annotated[str, typer.Option(help="With --labels: which are bone.")] = "1,2,3,4",
     cap_labels: Annotated[str, typer.Option(help="With --labels: which are caps; none there: they are cast.")] = "5,6",
     density_sd: Annotated[
-        float, typer.Option(min=0.0, max=0.5, help="With --density: its relative standard deviation.")
+        float,
+        typer.Option(min=0.0, max=0.5, help="With --density: relative standard deviation of its scale, 0.1 is 10 %."),
     ] = 0.0,
     workers: Annotated[int, typer.Option(min=0, help="Threads to use; 0 is one a core.")] = 0,
 ) -> None:
