@@ -168,7 +168,7 @@ def _level(
 ) -> Level:
     grid = single.lattice
     inverse_diagonal = np.zeros(grid.stride, dtype=np.float32)
-    team.run(_invert_around, np.ascontiguousarray(weighted), grid.node, inverse_diagonal)
+    team.run(invert_around, np.ascontiguousarray(weighted), grid.node, inverse_diagonal)
     places, layer_held = held_by_layer(grid, held)
     factor = (1 / diagonal).astype(np.float32)
     return Level(single, held, places, layer_held, inverse_diagonal, factor, rows, ())
@@ -196,7 +196,7 @@ def coarsened(modulus: NDArray[np.float64], team: Workers = ALONE) -> NDArray[np
 
 
 @kernel
-def _invert_around(begin: int, step: int, weight: Any, node: Any, inverse: Any) -> None:
+def invert_around(begin: int, step: int, weight: Any, node: Any, inverse: Any) -> None:
     """One over the sum of the weights of the elements around each node."""
     layers, rows, columns = weight.shape
     for z in range(begin, layers + 1, step):

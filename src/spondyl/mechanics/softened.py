@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spondyl.mechanics.compiled import Workers
 from spondyl.mechanics.cycle import ELEMENT, STRIDE
-from spondyl.mechanics.multigrid import Levels, _invert_around, coarsened
+from spondyl.mechanics.multigrid import Levels, coarsened, invert_around
 from spondyl.mechanics.plasticity import Body
 from spondyl.mechanics.yielding import BULK, KEPT, SHEAR
 
@@ -39,7 +39,7 @@ def soften(levels: Levels, solid: Body, team: Workers) -> None:
         elements = packed.modulus[begin[ELEMENT] : end[ELEMENT]]
         before = elements.sum(dtype=np.float64)
         elements[:] = modulus[grid.active]
-        team.run(_invert_around, modulus, grid.node, packed.inverse_diagonal[begin[STRIDE] : end[STRIDE]])
+        team.run(invert_around, modulus, grid.node, packed.inverse_diagonal[begin[STRIDE] : end[STRIDE]])
         if depth < len(levels) - 1:
             modulus = coarsened(modulus, team)
     packed.inverse[:] *= np.float32(before / elements.sum(dtype=np.float64))
