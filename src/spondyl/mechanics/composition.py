@@ -27,7 +27,8 @@ RESIDUAL_SHARE = 0.5
 SOFTENING_STRAIN = 0.2
 """Past yield the stress falls over so much equivalent plastic strain (in voxels of 1 mm) to `RESIDUAL_SHARE` of it. Own
 choice: crushed bone keeps part of its strength, and a gentle fall gives a peak. On the published vertebra strains of
-0.1, 0.2 and 0.4 give peaks of 1625, 1704 and 1756 N; without any fall it bears 1852 N at 1.9 %."""
+0.1, 0.2 and 0.4 give peaks of 1629, 1708 and 1759 N; without any fall it bears 1854 N at 1.9 % (its body alone,
+benchmarks/softening.py)."""
 
 
 @dataclass(frozen=True)
