@@ -1,0 +1,1 @@
+"""Synthetic spines and CT scans whose truth is known exactly."""
