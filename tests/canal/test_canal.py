@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from spondyl.anatomy.levels import Level
 from spondyl.anatomy.subregions import SubRegion
-from spondyl.canal.measure import compare_with_neighbours, cord_beside, measure_canals, measure_one
+from spondyl.canal.compare import compare_with_neighbours
+from spondyl.canal.measure import cord_beside, measure_canals, measure_one
 from spondyl.canal.tube import RAYS, polygon_areas_mm2
 from spondyl.core.volume import Volume
 from spondyl.values.lesion import Lesion
@@ -41,9 +42,10 @@ class Ring:
     gap_mm: float = 0.0
     spacing_mm: tuple[float, float, float] = GRIDS[0]
     axes: np.ndarray | None = None
+    up_mm: float = 0.0
 
     def frame(self) -> Frame:
-        return Frame(np.array([3.1, -20.3, 110.7]), np.eye(3) if self.axes is None else self.axes)
+        return Frame(np.array([3.1, -20.3, 110.7 + self.up_mm]), np.eye(3) if self.axes is None else self.axes)
 
     def grid(self) -> Volume:
         affine = np.diag([*self.spacing_mm, 1.0])
@@ -201,11 +203,14 @@ def test_no_escc_grade_from_bone(cord):
 
 
 def spine(narrow: dict[Level, float]) -> dict[Level, Vertebra]:
-    """T5 to T11, widening downwards by 3 % of area a level; the depth of some times a factor."""
+    """T5 to T11, 30 mm apart, widening downwards by 3 % of area a level; the depth of some times a factor."""
     return {
-        level: Ring(across_mm=9 + 0.27 * n, deep_mm=7.5 * narrow.get(level, 1.0), spacing_mm=(1.0, 1.0, 1.0)).vertebra(
-            level
-        )
+        level: Ring(
+            across_mm=9 + 0.27 * n,
+            deep_mm=7.5 * narrow.get(level, 1.0),
+            spacing_mm=(1.0, 1.0, 1.0),
+            up_mm=-30.0 * n,
+        ).vertebra(level)
         for n, level in enumerate(Level(number) for number in range(12, 19))
     }
 

@@ -12,7 +12,8 @@ from data import demo_case, tptbox_case
 from spondyl.anatomy.levels import Level
 from spondyl.anatomy.subregions import SubRegion
 from spondyl.canal.measure import measure_canals, measure_one
-from spondyl.canal.trace import find_tube
+from spondyl.canal.sections import SQUARE
+from spondyl.canal.trace import find_canal
 from spondyl.imaging.calibration import generic
 from spondyl.imaging.labels import cord_from, read_level_map, read_subregions
 from spondyl.imaging.read import read_ct
@@ -61,17 +62,17 @@ def test_lumen_is_soft_tissue_and_its_wall_is_bone():
         assert np.median(hu[wall]) > 180, level
 
 
-def test_the_cord_lies_in_the_lumen():
+def test_the_cord_lies_in_the_tube():
     _, cord, vertebrae, canals = demo()
-    line = np.arange(-20, 20.1, 0.5)
-    points = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1)
-    for level, vertebra in vertebrae.items():
-        tube = find_tube(vertebra, None)
+    (stretch,), failed = find_canal(vertebrae)
+    assert not failed
+    tube = stretch.tube
+    for level, planes in stretch.bodies.items():
         held = outside = 0
-        for plane in np.flatnonzero(tube.closed):
-            in_plane = cord.sample(tube.plane_points_lps_mm(plane, points), order=1, outside=0) >= 0.5
+        for plane in planes[tube.closed[planes]]:
+            in_plane = cord.sample(tube.path.lps_mm(plane, SQUARE), order=1, outside=0) >= 0.5
             lumen, within = tube.pixels(plane)
-            in_lumen = cord.sample(tube.plane_points_lps_mm(plane, lumen[within]), order=1, outside=0) >= 0.5
+            in_lumen = cord.sample(tube.path.lps_mm(plane, lumen[within]), order=1, outside=0) >= 0.5
             held += in_plane.sum()
             outside += in_plane.sum() - in_lumen.sum()
         assert held > 500, level
@@ -81,9 +82,9 @@ def test_the_cord_lies_in_the_lumen():
 
 def test_seed_from_the_ring_finds_the_same_canal_as_the_cord():
     _, _, vertebrae, with_cord = demo()
-    for level, vertebra in vertebrae.items():
-        alone = measure_one(vertebra, cord=None, lesions=())
-        assert alone.min_area_mm2 == pytest.approx(with_cord[level].min_area_mm2, rel=0.03), level
+    alone = measure_canals(vertebrae)
+    for level in vertebrae:
+        assert alone[level].min_area_mm2 == pytest.approx(with_cord[level].min_area_mm2, rel=0.03), level
 
 
 def test_no_level_of_the_demo_case_is_called_narrowed():

@@ -1,56 +1,93 @@
-"""Area and diameters of the bony canal at each level, against the neighbours, and what a lesion takes of it."""
+"""The whole canal once a case: area and diameters by level, what a lesion takes of it, and all that follows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spondyl.anatomy.levels import Level, along_spine
-from spondyl.anatomy.subregions import ARCH, SubRegion
-from spondyl.canal import escc, trace, tube
-from spondyl.canal.tube import Tube
+from spondyl.anatomy.subregions import ARCH
+from spondyl.canal import compression, escc, foramina, norms, surface, tube
+from spondyl.canal.compare import compare_with_neighbours, pedicle_height_mm
+from spondyl.canal.compression import Labels
+from spondyl.canal.retropulsion import with_retropulsion
+from spondyl.canal.trace import NO_RING, Stretch, find_canal
+from spondyl.canal.tube import Array, Tube
 from spondyl.core.volume import Volume
 from spondyl.values.canal import CanalMeasure
 from spondyl.values.lesion import Lesion
 from spondyl.values.vertebra import Vertebra
 
-CITATIONS = (*escc.CITATIONS, "pam50_metrics")
+__all__ = ["CITATIONS", "compare_with_neighbours", "cord_beside", "measure_canals", "measure_one"]
 
-NEIGHBOURS_A_SIDE = 3
-"""Own choice: the canal's width changes slowly, but over more levels than these it follows no line."""
-MIN_NEIGHBOURS = 2
-"""Own choice: one neighbour can't show that it is itself at fault."""
-SAME_POSITION_MM = 3.0
-"""Own choice: neighbours are compared at their narrowest within this much of the same height to the pedicles. The
-canal widens by up to 3 % a mm within one level, and the pedicles' height is known to a slice or so."""
-MAX_CORD_MM2 = 100.0
-"""Mean and three standard deviations of the cord at C4, where it is thickest (77.3 +- 7.5 mm2; pam50_metrics)."""
+CITATIONS = (*escc.CITATIONS, *norms.CITATIONS, *surface.CITATIONS)
+"""Of all methods of this room; the norms' own keys stand in each `NormComparison`."""
+
+PEDICLE_REACH_MM = 4.0
+"""Own choice: a closed ring this close to the middle of the pedicles (7 to 15 mm high) is still theirs."""
+AT_PEDICLE_MM = 1.0
+"""Own choice: the median of the planes within this much of the middle, so that one plane's flaw does not count."""
 BULGE_NOTE = "Bone reaches far into the canal here; its area is what is left of the ring's outline beside it."
-NO_BODY = frozenset({Level.C1})
+OPEN_NOTE = (
+    "What is told of the open canal here is bounded by the bone that is there and, in its gaps, by the outlines of the "
+    "closed rings above and below."
+)
 
 
 def measure_canals(
     vertebrae: Mapping[Level, Vertebra],
     *,
-    cord: Volume | None,
-    lesions: Mapping[Level, tuple[Lesion, ...]],
+    cord: Volume | None = None,
+    lesions: Mapping[Level, tuple[Lesion, ...]] | None = None,
+    sac: Volume | None = None,
+    epidural: Volume | None = None,
+    ct: Volume | None = None,
 ) -> dict[Level, CanalMeasure]:
-    """The canal at every level given, each compared with its neighbours.
+    """The canal through all levels given, each compared with its neighbours and with norms.
 
-    Bone is where the vertebra masks say it is. cord: boolean, on any grid; lesions: masks on the grid of the parts.
-
-    Errors: on a chest CT of 2.5 mm slices, levels without any known narrowing lose between -14 and 10 % against
-    their neighbours; a loss within that band says nothing.
+    Bone is where the vertebra masks say it is. cord, sac, epidural (tumour in the canal): boolean, each on any grid,
+    already in the CT's space; an empty epidural mask says that tumour was looked for and not found, None that nobody
+    looked. lesions: masks on the grid of the parts. ct: only to see fat in the foramina.
     """
-    alone = {
-        level: measure_one(
-            vertebra, cord=None if cord is None else cord_beside(vertebra, cord), lesions=lesions.get(level, ())
-        )
-        for level, vertebra in vertebrae.items()
+    held = lesions or {}
+    stretches, failed = find_canal(vertebrae, _cords(vertebrae, cord))
+    labels = Labels(cord, sac, epidural)
+    alone: dict[Level, CanalMeasure] = {
+        level: _not_seen(labels, (*_cut_notes(vertebrae[level]), f"Bony canal not measured: {why}."))
+        for level, why in failed.items()
     }
-    return compare_with_neighbours(alone, vertebrae, with_lesion={level for level, held in lesions.items() if held})
+    for stretch in stretches:
+        graded = compression.compress(stretch, vertebrae, labels)
+        for level in stretch.bodies:
+            alone[level] = _measured(vertebrae[level], stretch, labels, held.get(level, ()), graded[level])
+        alone.update(with_retropulsion({level: alone[level] for level in stretch.bodies}, stretch, vertebrae))
+    compared = compare_with_neighbours(
+        alone, vertebrae, with_lesion=[level for level, lesions_here in held.items() if lesions_here]
+    )
+    openings = foramina.foramina(vertebrae, ct=ct)
+    return {
+        level: norms.with_norms(
+            level, replace(one, foramina=tuple(found for found in openings if found.above is level))
+        )
+        for level, one in compared.items()
+    }
+
+
+def measure_one(vertebra: Vertebra, *, cord: Volume | None, lesions: tuple[Lesion, ...]) -> CanalMeasure:
+    """The canal at one level by itself: all that needs a neighbour stays None.
+
+    cord: mask of the cord beside this vertebra (`cord_beside`); lesions: those of this vertebra.
+    """
+    stretches, failed = find_canal({vertebra.level: vertebra}, None if cord is None else {vertebra.level: cord})
+    labels = Labels(cord, None, None)
+    if not stretches:
+        return _not_seen(labels, (*_cut_notes(vertebra), f"Bony canal not measured: {failed[vertebra.level]}."))
+    graded = compression.compress(stretches[0], {vertebra.level: vertebra}, labels)
+    one = _measured(vertebra, stretches[0], labels, lesions, graded[vertebra.level])
+    return norms.with_norms(vertebra.level, one)
 
 
 def cord_beside(vertebra: Vertebra, cord: Volume) -> Volume:
@@ -62,128 +99,108 @@ def cord_beside(vertebra: Vertebra, cord: Volume) -> Volume:
     return cord.crop((i, j, k), (end_i, end_j, end_k)).contiguous()
 
 
-def measure_one(vertebra: Vertebra, *, cord: Volume | None, lesions: tuple[Lesion, ...]) -> CanalMeasure:
-    """The canal at one level, by itself: `expected_area_mm2` and `area_loss` stay None.
+def _cords(vertebrae: Mapping[Level, Vertebra], cord: Volume | None) -> dict[Level, Volume] | None:
+    if cord is None:
+        return None
+    return {level: cord_beside(vertebrae[level], cord) for level in along_spine(vertebrae)}
 
-    cord: mask of the cord beside this vertebra (`cord_beside`); lesions: those of this vertebra.
-    """
-    notes: tuple[str, ...] = _cut_notes(vertebra)
-    found = "the first vertebra has no body" if vertebra.level in NO_BODY else trace.find_tube(vertebra, cord)
-    if isinstance(found, str):
-        return _not_seen(cord is not None, (*notes, f"Bony canal not measured: {found}."))
-    areas = found.areas_mm2
-    narrowest = int(np.nanargmin(areas))
+
+def _measured(
+    vertebra: Vertebra,
+    stretch: Stretch,
+    labels: Labels,
+    lesions: tuple[Lesion, ...],
+    graded: compression.Graded,
+) -> CanalMeasure:
+    found, planes = stretch.tube, stretch.bodies[vertebra.level]
+    positions = vertebra.frame.to_local(found.path.centres_mm[planes])[:, 2]
+    areas = found.areas_mm2[planes]
+    notes = _cut_notes(vertebra)
+    encroachment, lesion_notes = _encroachment(found, planes, lesions, labels.epidural)
+    if not np.isfinite(areas).any():
+        known = np.isfinite(found.open_areas_mm2[planes]).any()
+        open_notes = (f"Bony canal not measured: {NO_RING}.", *([OPEN_NOTE] if known else []))
+        one = _not_seen(labels, (*notes, *open_notes, *lesion_notes, *graded.notes))
+        return replace(
+            one,
+            positions_mm=positions,
+            areas_mm2=areas,
+            open_areas_mm2=found.open_areas_mm2[planes],
+            bounded_shares=found.bounded_shares[planes],
+            lesion_encroachment=encroachment,
+            **graded.fields(encroachment),
+        )
+    narrowest = int(planes[np.nanargmin(areas)])
     if found.bulged[narrowest]:
         notes = (*notes, BULGE_NOTE)
     ap, transverse = found.diameters_mm(narrowest)
-    cord_area, cord_notes = _cord_area_mm2(found, narrowest, cord)
-    encroachment, lesion_notes = _encroachment(found, lesions)
-    grade, reason = escc.grade(cord_given=cord is not None, encroachment=encroachment)
-    return CanalMeasure(
-        positions_mm=found.positions_mm * float(found.frame.axes[:, 2] @ vertebra.frame.axes[:, 2]),
+    cord_area, cord_notes = _cord_area_mm2(found, narrowest, labels.cord)
+    pedicle = _at_pedicles(vertebra, found, planes, positions)
+    one = CanalMeasure(
+        positions_mm=positions,
         areas_mm2=areas,
-        min_area_mm2=float(areas[narrowest]),
+        min_area_mm2=float(np.nanmin(areas)),
         ap_diameter_mm=ap,
         transverse_diameter_mm=transverse,
         expected_area_mm2=None,
         area_loss=None,
         lesion_encroachment=encroachment,
         cord_area_mm2=cord_area,
-        escc_grade=grade,
-        escc_reason=reason,
-        notes=(*notes, *cord_notes, *lesion_notes),
-        lumen=tube.lumen_mask(found, vertebra.parts),
+        escc_grade=None,
+        escc_reason="",
+        notes=(*notes, *cord_notes, *lesion_notes, *graded.notes),
+        lumen=tube.lumen_mask(found, planes[np.isfinite(areas)], vertebra.parts),
+        pedicle_area_mm2=pedicle[0],
+        pedicle_ap_mm=pedicle[1],
+        pedicle_transverse_mm=pedicle[2],
+        open_areas_mm2=found.open_areas_mm2[planes],
+        bounded_shares=found.bounded_shares[planes],
     )
+    if pedicle[0] is None:
+        why = "No closed ring at the middle of the pedicles: no measures of the canal there."
+        one = replace(one, notes=(*one.notes, why))
+    return replace(one, **graded.fields(encroachment))
 
 
-def compare_with_neighbours(
-    measures: Mapping[Level, CanalMeasure], vertebrae: Mapping[Level, Vertebra], *, with_lesion: Iterable[Level] = ()
-) -> dict[Level, CanalMeasure]:
-    """Adds to each level what its neighbours predict and how much of it is lost at the narrowest place.
-
-    The neighbours' areas at the same height to the pedicles are laid on a robust line along the spine. Levels with a
-    lesion are no neighbours as long as enough others are there.
-    """
-    diseased = frozenset(with_lesion)
-    pedicles = {level: _pedicle_height_mm(vertebrae[level]) for level in measures}
-    return {level: _compared(level, measures, pedicles, diseased) for level in along_spine(measures)}
-
-
-def _compared(
-    level: Level,
-    measures: Mapping[Level, CanalMeasure],
-    pedicles: Mapping[Level, float | None],
-    diseased: frozenset[Level],
-) -> CanalMeasure:
-    own = measures[level]
-    own_pedicle = pedicles[level]
-    if own.min_area_mm2 is None or own_pedicle is None:
-        return own
-    height = float(own.positions_mm[np.nanargmin(own.areas_mm2)]) - own_pedicle
-    at_height = {}
-    for other in measures:
-        pedicle = pedicles[other]
-        if other is level or pedicle is None:
-            continue
-        area = _area_at(measures[other], pedicle + height)
-        if area is not None:
-            at_height[other] = area
-    healthy = {other: area for other, area in at_height.items() if other not in diseased}
-    chosen = _nearest(level, healthy) if len(_nearest(level, healthy)) >= MIN_NEIGHBOURS else _nearest(level, at_height)
-    if len(chosen) < MIN_NEIGHBOURS:
-        why = "Narrowing of the canal not judged: fewer than two neighbours show it at the same place."
-        return replace(own, notes=(*own.notes, why))
-    expected = _robust_line_at(level.order, {other.order: at_height[other] for other in chosen})
-    return replace(own, expected_area_mm2=expected, area_loss=1 - own.min_area_mm2 / expected)
+def _at_pedicles(
+    vertebra: Vertebra, found: Tube, planes: NDArray[np.intp], positions: Array
+) -> tuple[float | None, float | None, float | None]:
+    """(area, AP, transverse) at the middle of the pedicles."""
+    height = pedicle_height_mm(vertebra)
+    closed = found.closed[planes]
+    if height is None or not closed.any():
+        return None, None, None
+    away = np.where(closed, np.abs(positions - height), np.inf)
+    if away.min() > PEDICLE_REACH_MM:
+        return None, None, None
+    chosen = planes[away <= away.min() + AT_PEDICLE_MM]
+    diameters = np.array([found.diameters_mm(int(plane)) for plane in chosen])
+    ap, transverse = np.median(diameters, axis=0)
+    return float(np.median(found.areas_mm2[chosen])), float(ap), float(transverse)
 
 
-def _area_at(measure: CanalMeasure, position_mm: float) -> float | None:
-    """Smallest area near a position along the vertebra's z; None where the ring is open there."""
-    near = np.isfinite(measure.areas_mm2) & (np.abs(measure.positions_mm - position_mm) <= SAME_POSITION_MM)
-    return float(measure.areas_mm2[near].min()) if near.any() else None
-
-
-def _nearest(level: Level, others: Iterable[Level]) -> list[Level]:
-    above = [other for other in along_spine(others) if other.order < level.order][-NEIGHBOURS_A_SIDE:]
-    below = [other for other in along_spine(others) if other.order > level.order][:NEIGHBOURS_A_SIDE]
-    return above + below
-
-
-def _robust_line_at(order: int, areas: Mapping[int, float]) -> float:
-    """Theil-Sen line through (order, area); the median alone when all neighbours lie on one side."""
-    x = np.array(list(areas), dtype=float)
-    y = np.array(list(areas.values()))
-    if (x > order).all() or (x < order).all():
-        return float(np.median(y))
-    i, j = np.triu_indices(x.size, 1)
-    slope = np.median((y[j] - y[i]) / (x[j] - x[i]))
-    return float(np.median(y - slope * (x - order)))
-
-
-def _pedicle_height_mm(vertebra: Vertebra) -> float | None:
-    """Middle of the pedicles along the vertebra's z."""
-    voxels = np.argwhere(vertebra.mask(SubRegion.PEDICLE_LEFT, SubRegion.PEDICLE_RIGHT))
-    if len(voxels) == 0:
-        return None
-    return float(vertebra.frame.to_local(vertebra.parts.to_lps(voxels))[:, 2].mean())
-
-
-def _encroachment(found: Tube, lesions: tuple[Lesion, ...]) -> tuple[float | None, tuple[str, ...]]:
-    """Largest share of a cross-section that lies in a lesion mask. Only given masks can reach into the canal."""
-    if not lesions:
-        return None, ()
-    given = [lesion for lesion in lesions if lesion.origin == "given"]
-    if not given:
-        return None, ("Lesion in the canal not judged: a detected lesion is sought in bone only.",)
-    first = given[0].mask
-    together = Volume(np.logical_or.reduce([lesion.mask.array for lesion in given]), first.affine, "mask")
+def _encroachment(
+    found: Tube, planes: NDArray[np.intp], lesions: tuple[Lesion, ...], epidural: Volume | None
+) -> tuple[float | None, tuple[str, ...]]:
+    """Largest share of a cross-section that lies in a mask of tumour. Only given masks can reach into the canal."""
+    given = [lesion.mask for lesion in lesions if lesion.origin == "given"]
+    if not given and epidural is None:
+        why = "Lesion in the canal not judged: a detected lesion is sought in bone only."
+        return None, (why,) if lesions else ()
+    masks = [*given, *([epidural] if epidural is not None else [])]
     shares = []
-    for plane in np.flatnonzero(found.closed):
+    for plane in planes:
+        if not np.isfinite(found.outline_mm(int(plane))).all():
+            continue
         points, inside = found.pixels(int(plane))
-        held = together.sample(found.plane_points_lps_mm(int(plane), points), order=1, outside=0.0) >= 0.5
-        shares.append((held & inside).sum() / inside.sum())
+        lps = found.path.lps_mm(int(plane), points)
+        held = np.logical_or.reduce([mask.sample(lps, order=1, outside=0.0) >= 0.5 for mask in masks])
+        if inside.any():
+            shares.append((held & inside).sum() / inside.sum())
+    if not shares:
+        return None, ("Lesion in the canal not judged: its outline is not known here.",)
     worst = float(max(shares))
-    if worst == 0:
+    if worst == 0 and given:
         return 0.0, ("The given lesion mask holds nothing of the canal; a mask drawn on bone alone can't.",)
     return worst, ()
 
@@ -192,13 +209,11 @@ def _cord_area_mm2(found: Tube, plane: int, cord: Volume | None) -> tuple[float 
     """Cord's cross-section in one plane, and why there is none."""
     if cord is None:
         return None, ()
-    line = np.arange(-trace.MAX_RADIUS_MM, trace.MAX_RADIUS_MM, tube.PIXEL_MM)
-    points = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1)
-    held = cord.sample(found.plane_points_lps_mm(plane, points), order=1, outside=0.0) >= 0.5
+    held = cord.sample(found.path.lps_mm(plane, compression.SQUARE), order=1, outside=0.0) >= 0.5
     if not held.any():
         return None, ("The cord mask does not reach the narrowest place of the canal here.",)
     area = float(held.sum() * tube.PIXEL_MM**2)
-    if area > MAX_CORD_MM2:
+    if area > norms.MAX_CORD_MM2:
         return area, (f"The cord mask is {area:.0f} mm2 here, wider than cords are: it may hold the thecal sac.",)
     return area, ()
 
@@ -210,7 +225,7 @@ def _cut_notes(vertebra: Vertebra) -> tuple[str, ...]:
     return (f"The scan ends within the arch ({', '.join(part.words for part in sorted(cut))}).",)
 
 
-def _not_seen(cord_given: bool, notes: tuple[str, ...]) -> CanalMeasure:
-    grade, reason = escc.grade(cord_given=cord_given, encroachment=None)
+def _not_seen(labels: Labels, notes: tuple[str, ...]) -> CanalMeasure:
     nothing = np.zeros(0)
-    return CanalMeasure(nothing, nothing, None, None, None, None, None, None, None, grade, reason, notes)
+    reason = escc.without_labels(cord_given=labels.cord is not None, encroachment=None)
+    return CanalMeasure(nothing, nothing, None, None, None, None, None, None, None, None, reason, notes)

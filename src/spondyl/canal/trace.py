@@ -1,91 +1,205 @@
-"""Finds the bony canal in one vertebra.
-
-The canal is looked at in planes across its own direction. In each plane, rays leave the canal's centre and end at
-the first bone of the vertebra mask; where they come back all around, the ring of body, pedicles and laminae is
-closed and the ends of the rays outline the lumen. Only the mask decides where bone is, so that a lesion that has
-eaten bone does not widen the canal.
-"""
+"""Finds the canal: its middle and direction in each vertebra, then one smooth centreline through all of them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.interpolate import CubicHermiteSpline
 
+from spondyl.anatomy.levels import Level, along_spine, are_adjacent
 from spondyl.anatomy.subregions import SubRegion
-from spondyl.canal.tube import ANGLES, DIRECTIONS, PLANE_STEP_MM, RAYS, Array, Tube, polygon_areas_mm2
+from spondyl.canal.rings import GAP_MM, MAX_RADIUS_MM, closed_radii, ray_lengths_mm, tube_along
+from spondyl.canal.surface import surface_of
+from spondyl.canal.tube import ANGLES, DIRECTIONS, PLANE_STEP_MM, Array, Path, Tube
 from spondyl.core.volume import Volume
 from spondyl.values.vertebra import Frame, Vertebra
 
-RAY_STEP_MM = 0.5
-"""Own choice: below the in-plane voxel of a usual CT; the end of a ray is then interpolated."""
-MAX_RADIUS_MM = 22.0
-"""Own choice: half of the widest lumbar canals (28 mm across at L5) with room to spare for a centre off the middle."""
-GAP_MM = 4.0
-"""Own choice: a wider opening in the ring is a foramen or a missing part, a narrower one a flaw of the mask."""
 MAX_TILT = np.tan(np.deg2rad(25.0))
 """Own choice: the canal may lean on the vertebra's axis by no more; beyond, the wall found is not its wall."""
 MIN_RUN_MM = 6.0
 """Own choice: a direction is fitted only over a stretch this long."""
-BULGE_SHARE = 0.5
-"""Own choice: bone nearer to the axis than this share of the ring's radius bulges into the canal."""
-BULGE_REACH_MM = 10.0
-"""Own choice: a plane with a bulge is trusted only this close to a plane whose ring is seen to be closed."""
-MIN_LUMEN_MM2 = 30.0
-"""Own choice, below every canal and above the transverse foramina of the neck: what is smaller is not the canal."""
-NO_BONE_MM = 1e3
-"""Stands for 'no bone met' while openings are bridged."""
+OWN_COURSE = 0.5
+"""Own choice: how much of the centreline's direction at a level is the level's own; the rest is the course from the
+level above to the level below. The first follows a canal that bends, the second does not mind a broken body."""
+REACH_MM = MAX_RADIUS_MM + GAP_MM
+"""Bone further from the centreline than this is not looked at."""
+NO_BODY = frozenset({Level.C1})
+NO_RING = "no cross-section in which body, pedicles and laminae close a ring around the canal"
 _FRONT = np.sin(ANGLES) < -np.cos(np.deg2rad(25.0))
 """Rays that end at the back wall of the body."""
 
 
-def find_tube(vertebra: Vertebra, cord: Volume | None) -> Tube | str:
-    """The canal through one vertebra, or why it can't be seen. `cord` (any grid) only helps to find the canal."""
-    bone = Volume(vertebra.mask(), vertebra.parts.affine, "mask")
-    low, high = _body_range_mm(vertebra)
-    positions = np.arange(np.ceil(low), np.floor(high) + 1, PLANE_STEP_MM)
-    for seed in (_cord_seed(vertebra, cord, low, high), _ring_seed(vertebra, bone)):
-        if seed is None or positions.size == 0:
-            continue
-        tube = _follow(bone, vertebra.frame, seed, positions)
-        if tube.closed.any():
-            return tube
-    return "no cross-section in which body, pedicles and laminae close a ring around the canal"
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """The canal through levels without a gap between them, and which of its planes lie beside which body."""
+
+    tube: Tube
+    bodies: Mapping[Level, NDArray[np.intp]]
+    """Planes beside each level's body."""
+    territories: Mapping[Level, NDArray[np.intp]]
+    """The same with half of the discs above and below; each plane belongs to one level."""
 
 
-def _follow(bone: Volume, frame: Frame, seed: Array, positions: Array) -> Tube:
-    """Rays from the seed, then twice again from the centre and along the direction that they show."""
-    axis = _axis_frame(frame, seed, np.zeros(2))
-    # Three rounds: the first finds the walls, the second the middle, the third measures.
-    for _ in range(2):
-        axis = _recentred(axis, positions, _rays(bone, axis, positions))
-    rays = _rays(bone, axis, positions)
-    radii = _closed_radii(rays)
-    return _with_bulges(Tube(axis, positions, radii, np.zeros(positions.size, dtype=bool), bone), rays)
+@dataclass(frozen=True, eq=False)
+class _Node:
+    """Where the canal's axis runs at one level, and how far along it the body reaches."""
+
+    level: Level
+    axis: Frame
+    low_mm: float
+    high_mm: float
 
 
-def _with_bulges(tube: Tube, rays: Array) -> Tube:
-    """Planes that look open only because bone inside the ring hides its wall take the nearest closed outline.
+def find_canal(
+    vertebrae: Mapping[Level, Vertebra], cord: Mapping[Level, Volume] | None = None
+) -> tuple[tuple[Stretch, ...], dict[Level, str]]:
+    """The canal through these vertebrae, and why it can't be seen at some of them.
 
-    A fragment of the body's back wall can fill half of the canal: those planes matter most and must not be lost. The
-    ring is there when bone lies at the outline, give or take GAP_MM, all around.
+    cord: masks beside the vertebrae on any grid; they only help to find the canal. A level whose own ring is open
+    (laminae removed or eaten) is crossed by the centreline when levels on both sides show it or its cord is given.
     """
-    closed = np.flatnonzero(tube.closed)
-    open_ = np.flatnonzero(~tube.closed)
-    if closed.size == 0 or open_.size == 0:
-        return tube
-    nearest = closed[np.abs(open_[:, None] - closed).argmin(axis=1)]
-    outlines = tube.radii_mm[nearest]
-    maybe = np.abs(open_ - nearest) * PLANE_STEP_MM <= BULGE_REACH_MM
-    maybe &= (rays[open_] < BULGE_SHARE * outlines).any(axis=-1)
-    radii, bulged = tube.radii_mm.copy(), tube.bulged.copy()
-    for plane, outline in zip(open_[maybe], outlines[maybe], strict=True):
-        band = outline[:, None] + np.arange(-GAP_MM, GAP_MM + RAY_STEP_MM, RAY_STEP_MM)
-        points = np.maximum(band, 0.0)[..., None] * DIRECTIONS[:, None, :]
-        wall = tube.bone.sample(tube.plane_points_lps_mm(int(plane), points), order=1, outside=0.0) >= 0.5
-        if wall.any(axis=-1).all():
-            radii[plane], bulged[plane] = outline, True
-    return Tube(tube.frame, tube.positions_mm, radii, bulged, tube.bone)
+    nodes: dict[Level, _Node] = {}
+    failed: dict[Level, str] = {}
+    for level in along_spine(vertebrae):
+        found = _node(vertebrae[level], (cord or {}).get(level))
+        if isinstance(found, str):
+            failed[level] = found
+        else:
+            nodes[level] = found
+    stretches = []
+    for run in _runs(vertebrae):
+        known = [nodes[level] for level in run if level in nodes]
+        if not known:
+            continue
+        inner = [level for level in run if known[0].level.order <= level.order <= known[-1].level.order]
+        bones = [Volume(vertebrae[level].mask(), vertebrae[level].parts.affine, "mask") for level in run]
+        stretches.append(_stretch(known, {level: vertebrae[level] for level in inner}, bones))
+        for level in inner:
+            failed.pop(level, None)
+    return tuple(stretches), failed
+
+
+def _runs(levels: Mapping[Level, Vertebra]) -> list[list[Level]]:
+    """Levels from the head down, parted where one is absent."""
+    runs: list[list[Level]] = []
+    for level in along_spine(levels):
+        if runs and are_adjacent(runs[-1][-1], level):
+            runs[-1].append(level)
+        else:
+            runs.append([level])
+    return runs
+
+
+def _stretch(nodes: Sequence[_Node], vertebrae: Mapping[Level, Vertebra], bones: Sequence[Volume]) -> Stretch:
+    path, places = _path(nodes, vertebrae)
+    tube = tube_along(path, surface_of(bones, path.centres_mm, REACH_MM))
+    height = np.arange(len(path.centres_mm)) * PLANE_STEP_MM
+    levels = list(places)  # from the head down
+    bodies, territories = {}, {}
+    for n, level in enumerate(levels):
+        low, high = places[level]
+        top = np.inf if n == 0 else (high + places[levels[n - 1]][0]) / 2
+        bottom = -np.inf if n == len(levels) - 1 else (low + places[levels[n + 1]][1]) / 2
+        bodies[level] = np.flatnonzero((height >= max(low, bottom)) & (height <= min(high, top)))
+        territories[level] = np.flatnonzero((height >= bottom) & (height < top))
+    return Stretch(tube, bodies, territories)
+
+
+def _path(nodes: Sequence[_Node], vertebrae: Mapping[Level, Vertebra]) -> tuple[Path, dict[Level, tuple[float, float]]]:
+    """The centreline, and where along it each body begins and ends in mm."""
+    upward = nodes[::-1]
+    points = np.array([node.axis.origin_mm for node in upward])
+    run = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    own = np.array([node.axis.axes[:, 2] for node in upward])
+    tangents = own
+    if len(upward) > 1:
+        course = np.gradient(points, run, axis=0)
+        tangents = OWN_COURSE * own + (1 - OWN_COURSE) * course / np.linalg.norm(course, axis=1, keepdims=True)
+        tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
+    ends = (upward[0].low_mm, upward[-1].high_mm)
+    # Straight on from the first and last ring to the end of its body.
+    points = np.concatenate([[points[0] + ends[0] * tangents[0]], points, [points[-1] + ends[1] * tangents[-1]]])
+    run = np.concatenate([[ends[0]], run, [run[-1] + ends[1]]])
+    tangents = np.concatenate([tangents[:1], tangents, tangents[-1:]])
+    curve = CubicHermiteSpline(run, points, tangents)
+    fine = np.arange(run[0], run[-1], PLANE_STEP_MM / 4)
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(curve(fine), axis=0), axis=1))])
+    at = np.interp(np.arange(0.0, length[-1], PLANE_STEP_MM), length, fine)
+    lefts = np.array([np.interp(at, run[1:-1], [node.axis.axes[c, 0] for node in upward]) for c in range(3)]).T
+    path = Path(curve(at), _axes_along(curve(at, 1), lefts))
+    return path, _places(path, nodes, vertebrae)
+
+
+def _axes_along(tangents: Array, lefts: Array) -> Array:
+    z = tangents / np.linalg.norm(tangents, axis=1, keepdims=True)
+    x = lefts - (lefts * z).sum(axis=1, keepdims=True) * z
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    return np.stack([x, np.cross(z, x), z], axis=-1)
+
+
+def _places(
+    path: Path, nodes: Sequence[_Node], vertebrae: Mapping[Level, Vertebra]
+) -> dict[Level, tuple[float, float]]:
+    """Lowest and highest of each body in mm along the path."""
+    by_level = {node.level: node for node in nodes}
+    places = {}
+    for level in along_spine(vertebrae):
+        node = by_level.get(level)
+        if node is not None:
+            middle = float(path.nearest(node.axis.origin_mm)) * PLANE_STEP_MM
+            places[level] = (middle + node.low_mm, middle + node.high_mm)
+            continue
+        low, high = body_range_mm(vertebrae[level])
+        middle = float(path.nearest(vertebrae[level].frame.origin_mm)) * PLANE_STEP_MM
+        places[level] = (middle + low, middle + high)
+    return places
+
+
+def _node(vertebra: Vertebra, cord: Volume | None) -> _Node | str:
+    """The canal's axis in one vertebra, with its origin at the height of the ring; or why it can't be seen."""
+    if vertebra.level in NO_BODY:
+        return "the first vertebra has no body"
+    bone = Volume(vertebra.mask(), vertebra.parts.affine, "mask")
+    low, high = body_range_mm(vertebra)
+    positions = np.arange(np.ceil(low), np.floor(high) + 1, PLANE_STEP_MM)
+    by_cord = _cord_seed(vertebra, cord, low, high)
+    if positions.size:
+        for seed in (by_cord, _ring_seed(vertebra, bone)):
+            if seed is None:
+                continue
+            axis, closed = _follow(bone, vertebra.frame, seed, positions)
+            if closed.any():
+                return _at_height(axis, vertebra, float(np.median(positions[closed])))
+        if by_cord is not None:
+            return _at_height(_axis_frame(vertebra.frame, by_cord, np.zeros(2)), vertebra, (low + high) / 2)
+    return NO_RING
+
+
+def _at_height(axis: Frame, vertebra: Vertebra, height_mm: float) -> _Node:
+    low, high = body_range_mm(vertebra)
+    moved = Frame(axis.to_lps(np.array([0.0, 0.0, height_mm])), axis.axes)
+    return _Node(vertebra.level, moved, low - height_mm, high - height_mm)
+
+
+def _follow(bone: Volume, frame: Frame, seed: Array, positions: Array) -> tuple[Frame, NDArray[np.bool_]]:
+    """The axis in the middle of the lumen and along it, and at which positions its ring is closed."""
+    axis = _axis_frame(frame, seed, np.zeros(2))
+    # Three rounds: the first finds the walls, the second the middle, the third says where the ring is closed.
+    for _ in range(2):
+        axis = _recentred(axis, positions, _straight_rays(bone, axis, positions))
+    return axis, np.isfinite(closed_radii(_straight_rays(bone, axis, positions))[:, 0])
+
+
+def _straight_rays(bone: Volume, axis: Frame, positions: Array) -> Array:
+    def outside(xy: Array) -> NDArray[np.floating]:
+        height = np.broadcast_to(positions[:, None, None, None], (*xy.shape[:-1], 1))
+        return 0.5 - bone.sample(axis.to_lps(np.concatenate([xy, height], axis=-1)), order=1, outside=0.0)
+
+    return ray_lengths_mm(outside, positions.size)
 
 
 def _axis_frame(frame: Frame, shift_xy_mm: Array, tilt_xy: Array) -> Frame:
@@ -99,59 +213,13 @@ def _axis_frame(frame: Frame, shift_xy_mm: Array, tilt_xy: Array) -> Frame:
     )
 
 
-def _rays(bone: Volume, axis: Frame, positions: Array) -> Array:
-    """Distance from the axis to the first bone, (n, RAYS); inf where none is met, 0 where the axis lies in bone."""
-    steps = np.arange(0.0, MAX_RADIUS_MM + RAY_STEP_MM, RAY_STEP_MM)
-    local = np.empty((positions.size, RAYS, steps.size, 3))
-    local[..., :2] = DIRECTIONS[None, :, None, :] * steps[None, None, :, None]
-    local[..., 2] = positions[:, None, None]
-    value = bone.sample(axis.to_lps(local), order=1, outside=0.0)
-    hit = value >= 0.5
-    first = hit.argmax(axis=-1)
-    after = np.take_along_axis(value, first[..., None], axis=-1)[..., 0]
-    before = np.take_along_axis(value, np.maximum(first - 1, 0)[..., None], axis=-1)[..., 0]
-    share = np.where(first > 0, (0.5 - before) / np.maximum(after - before, 1e-6), 0.0)
-    radii = RAY_STEP_MM * (np.maximum(first - 1, 0) + share)
-    return np.where(hit.any(axis=-1), radii, np.inf)
-
-
-def _closed_radii(radii: Array) -> Array:
-    """Bridges openings narrower than GAP_MM; planes that then are still open become nan."""
-    bridged = _bridge(radii)
-    ends = bridged[..., None] * DIRECTIONS
-    edges = np.linalg.norm(ends - np.roll(ends, -1, axis=-2), axis=-1)
-    closed = (edges <= GAP_MM).all(axis=-1) & (bridged < NO_BONE_MM).all(axis=-1) & (bridged > 0).all(axis=-1)
-    closed &= polygon_areas_mm2(bridged) >= MIN_LUMEN_MM2
-    return np.where(closed[:, None], bridged, np.nan)
-
-
-def _bridge(radii: Array) -> Array:
-    """Spans every opening no wider than GAP_MM, and deeper than it is wide, by a straight line.
-
-    What is wider than deep stays as it is: it is the canal's own corner, not a gap in bone.
-    """
-    out = np.where(np.isfinite(radii), radii, NO_BONE_MM)
-    for span in range(2, RAYS // 6):
-        ends = out[..., None] * DIRECTIONS
-        far = np.roll(ends, -span, axis=-2)
-        width = np.linalg.norm(ends - far, axis=-1)
-        deepest = np.max([np.roll(out, -step, axis=-1) for step in range(1, span)], axis=0)
-        depth = deepest - np.maximum(out, np.roll(out, -span, axis=-1))
-        for plane, ray in np.argwhere((width <= GAP_MM) & (depth > width)):
-            share = np.arange(1, span)[:, None] / span
-            chord = np.linalg.norm((1 - share) * ends[plane, ray] + share * far[plane, ray], axis=-1)
-            between = (ray + np.arange(1, span)) % RAYS
-            out[plane, between] = np.minimum(out[plane, between], chord)
-    return out
-
-
 def _recentred(axis: Frame, positions: Array, radii: Array) -> Frame:
     """The axis moved into the middle of the lumen and laid along the canal.
 
     Its lean forward or back is that of the body's back wall, which runs the body's whole height; its lean to a side
     that of the middle between the pedicles. The laminae slope and would mislead.
     """
-    closed = _closed_radii(radii)
+    closed = closed_radii(radii)
     seen = np.isfinite(closed[:, 0])
     wall = np.where(np.isfinite(radii[:, _FRONT]), radii[:, _FRONT], np.nan)
     wall_seen = np.isfinite(wall).all(axis=-1) & (wall > 0).all(axis=-1)
@@ -182,7 +250,7 @@ def _centroids(radii: Array) -> Array:
     return ((a + b) * cross[..., None]).sum(axis=-2) / (3 * cross.sum(axis=-1))[..., None]
 
 
-def _body_range_mm(vertebra: Vertebra) -> tuple[float, float]:
+def body_range_mm(vertebra: Vertebra) -> tuple[float, float]:
     """Lowest and highest of the body along the vertebra's z; the rim's few odd voxels left out."""
     z = _local_points(vertebra, vertebra.mask(SubRegion.BODY))[:, 2]
     if z.size == 0:

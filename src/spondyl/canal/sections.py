@@ -1,0 +1,128 @@
+"""What the labels of cord, sac and epidural tumour show in each cross-section of the canal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import ConvexHull, QhullError, cKDTree
+from skimage.measure import find_contours
+
+from spondyl.canal.surface import Surface
+from spondyl.canal.tube import PIXEL_MM, Array, Tube, within_outline
+
+LINE = np.arange(-22.0, 22.0 + PIXEL_MM / 2, PIXEL_MM)
+SQUARE = np.stack(np.meshgrid(LINE, LINE, indexing="ij"), axis=-1)
+"""Points of a cross-section, (m, m, 2), in mm left and back of the centreline."""
+WITHIN_MM = -99.0
+"""Stands for 'inside' where only the other label's surface counts."""
+BINS = 72
+"""Own choice: the circumference is told in steps of 5 degrees."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Distances to each label's surface in all planes, (n, m, m), negative inside; None where not given."""
+
+    cord_mm: NDArray[np.float32] | None = field(repr=False)
+    sac_mm: NDArray[np.float32] | None = field(repr=False)
+    """Of what is left of the sac: without tumour, with the cord."""
+    tumour_mm: NDArray[np.float32] | None = field(repr=False)
+    """Within the canal's outline, without the cord."""
+    canal_mm2: Array
+    """Cross-section of the canal within its outline, nan where unknown."""
+    voxel_mm: float
+
+    def area_mm2(self, distance_mm: NDArray[np.float32]) -> Array:
+        """Cross-section of a label in each plane, (n,)."""
+        return np.asarray(covered(distance_mm).sum(axis=(1, 2), dtype=float) * PIXEL_MM**2)
+
+
+def covered(distance_mm: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Share of each pixel that lies inside."""
+    return np.clip(0.5 - distance_mm / PIXEL_MM, 0.0, 1.0)
+
+
+def sampled(tube: Tube, surface: Surface | None) -> NDArray[np.float32] | None:
+    """Distances to one label in all planes, (n, m, m)."""
+    if surface is None:
+        return None
+    return np.stack([surface.outside_mm(tube.path.lps_mm(p, SQUARE)) for p in range(len(tube.path.centres_mm))])
+
+
+def outlines_mm(tube: Tube) -> NDArray[np.float32]:
+    """Half a pixel outside of the canal's outline, far below 0 within it or where it is not known, in all planes."""
+    found = np.full((len(tube.path.centres_mm), *SQUARE.shape[:2]), WITHIN_MM, np.float32)
+    for plane in range(len(found)):
+        outline = tube.outline_mm(plane)
+        if np.isfinite(outline).all():
+            found[plane][~within_outline(SQUARE, outline)] = PIXEL_MM / 2
+    return found
+
+
+def outline_of(distance_mm: NDArray[np.float32]) -> Array | None:
+    """The longest contour of a label in one plane, (k, 2) in mm; None where it is not there."""
+    contours = find_contours(np.pad(distance_mm, 1, constant_values=9.0), 0.0)
+    if not contours:
+        return None
+    return np.asarray((max(contours, key=len) - 1) * PIXEL_MM + LINE[0])
+
+
+def dent(outline: Array) -> float:
+    """Share of an outline's convex hull that lies outside of it."""
+    x, y = outline[:, 0], outline[:, 1]
+    area = 0.5 * abs(float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()))
+    try:
+        hull = float(ConvexHull(outline).volume)  # qhull calls a polygon's area its volume
+    except QhullError:
+        return 0.0
+    return max(0.0, 1 - area / hull) if hull > 0 else 0.0
+
+
+def gap_mm(first: Array, second: Array) -> float:
+    """Smallest distance between two outlines."""
+    return float(cKDTree(first).query(second)[0].min())
+
+
+def depth_to_width(distance_mm: NDArray[np.float32]) -> float | None:
+    """Spread front to back over spread side to side of a label in one plane."""
+    weight = covered(distance_mm)
+    total = float(weight.sum())
+    if total <= 0:
+        return None
+    x, y = SQUARE[..., 0], SQUARE[..., 1]
+    mean_x, mean_y = (weight * x).sum() / total, (weight * y).sum() / total
+    var_x, var_y = (weight * (x - mean_x) ** 2).sum(), (weight * (y - mean_y) ** 2).sum()
+    return float(np.sqrt(var_y / var_x)) if var_x > 0 else None
+
+
+def fluid_arc_shares(cord: Array, sac_mm: NDArray[np.float32], thickness_mm: tuple[float, ...]) -> tuple[float, ...]:
+    """Share of the cord's circumference with fluid at least so thick, for each thickness."""
+    rim = outline_of(sac_mm)
+    if rim is None:
+        return tuple(0.0 for _ in thickness_mm)
+    index = np.clip(np.rint((cord - LINE[0]) / PIXEL_MM).astype(int), 0, LINE.size - 1)
+    inside = sac_mm[index[:, 0], index[:, 1]] < 0
+    depth = np.where(inside, cKDTree(rim).query(cord)[0], 0.0)
+    bins = _bins(cord, cord.mean(axis=0))
+    mean = np.bincount(bins, depth, BINS) / np.maximum(np.bincount(bins, minlength=BINS), 1)
+    met = np.bincount(bins, minlength=BINS) > 0
+    return tuple(float((mean[met] >= limit).mean()) for limit in thickness_mm)
+
+
+def arc_deg(tumour_mm: NDArray[np.float32], middle: Array) -> float:
+    """How much of the circumference around a point is faced by tumour."""
+    points = SQUARE[tumour_mm < 0]
+    return float(np.unique(_bins(points, middle)).size * 360 / BINS)
+
+
+def middle_of(distance_mm: NDArray[np.float32]) -> Array | None:
+    weight = covered(distance_mm)
+    total = float(weight.sum())
+    return None if total <= 0 else np.asarray((SQUARE * weight[..., None]).sum(axis=(0, 1)) / total)
+
+
+def _bins(points: Array, middle: Array) -> NDArray[np.intp]:
+    angle = np.arctan2(points[:, 1] - middle[1], points[:, 0] - middle[0])
+    return np.asarray((angle / (2 * np.pi) * BINS).astype(np.intp) % BINS)
