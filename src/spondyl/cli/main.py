@@ -160,6 +160,59 @@ def strength(
     run_strength(out, request=request, block=block, levels=levels, loads=tuple(load or ["axial"]))
 
 
+@app.command()
+def implant(
+    context: typer.Context,
+    ct: Annotated[Path, typer.Argument(help="CT: NIfTI, NRRD, MHA, or a folder or zip of DICOM files.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results; new, or an earlier result to replace.")],
+    vertebrae: Annotated[Path, typer.Option(help="Vertebra labels, as for assess.")],
+    level: Annotated[str | None, typer.Option(help="Vertebra that gets the lesion: T8.")] = None,
+    kind: Annotated[str, typer.Option("--type", help="lytic, blastic or mixed.")] = "lytic",
+    diameter_mm: Annotated[float, typer.Option(help="Longest diameter, without growth out of the bone.")] = 14.0,
+    place: Annotated[
+        str,
+        typer.Option(
+            "--where",
+            help="centre, anterior, posterior, left, right, superior, inferior; with _left or _right: pedicle, lamina, "
+            "facet, costovertebral.",
+        ),
+    ] = "centre",
+    irregularity: Annotated[float, typer.Option(help="Relative standard deviation of its radius, 0 to 0.3.")] = 0.1,
+    breach: Annotated[
+        bool | None, typer.Option("--breach/--no-breach", help="Eat the cortex; without it only where it must.")
+    ] = None,
+    canal_growth_mm: Annotated[float, typer.Option(help="Growth beyond the bone, into the canal.")] = 0.0,
+    paravertebral_growth_mm: Annotated[float, typer.Option(help="Growth beyond the bone, outward.")] = 0.0,
+    spec: Annotated[Path | None, typer.Option(help="TOML file of several lesions, in place of --level.")] = None,
+    random: Annotated[
+        int | None, typer.Option("--random", min=1, help="So many random lesions, in place of --level.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bits.")] = 0,
+    scheme: Annotated[str | None, typer.Option(help="Numbering of the vertebra labels, as for assess.")] = None,
+    series: Annotated[str | None, typer.Option(help="DICOM series to take, as for assess.")] = None,
+) -> None:
+    """Put known lesions into a real CT, with their truth beside it."""
+    from spondyl.cli.implant import run_implant, typed_specs
+
+    of_lesion = {
+        "level": level,
+        "kind": kind,
+        "diameter_mm": diameter_mm,
+        "place": place,
+        "irregularity": irregularity,
+        "breach": breach,
+        "canal_growth_mm": canal_growth_mm,
+        "paravertebral_growth_mm": paravertebral_growth_mm,
+    }
+    typed = {
+        name: value
+        for name, value in of_lesion.items()
+        if str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+    }
+    specs = typed_specs(spec, typed, seed, random)
+    run_implant(ct, vertebrae, out, specs=specs, random=random or 0, seed=seed, scheme=scheme, series=series)
+
+
 benchmark = typer.Typer(help="Measure Spondyl on this machine.", no_args_is_help=True)
 app.add_typer(benchmark, name="benchmark")
 

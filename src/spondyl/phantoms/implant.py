@@ -32,6 +32,8 @@ SUB_MM = 0.4
 """Own choice: step of the points that share out a voxel between lesion and bone."""
 REACH_MM = 4.0
 """Own choice: beyond the lesion's surface, room for its graded edge and the scan's blur."""
+EDGE_ROOM_MM = 3.0
+"""Half a voxel and half a graded edge lie within this."""
 LEAST_WEIGHT = 0.002
 """Own choice: a voxel with less of the lesion than this is left as it is; 2 HU at the largest contrast."""
 LOCAL_MM = 2.0
@@ -127,8 +129,9 @@ def _shared_out(
     filled, weight, dose = (np.zeros(crop.shape) for _ in range(3))
     sweep = SWEEP_FWHM * look.in_plane_fwhm_mm if tissue.kind != "blastic" else 0.0
     at = np.stack(np.meshgrid(*map(np.arange, crop.shape), indexing="ij"), -1).astype(np.float64)
-    near = np.linalg.norm(_local(crop, placed, at) - placed.shape.centre_mm, axis=-1)
-    some = near < placed.shape.furthest_mm + REACH_MM
+    low, high = placed.shape.box_mm
+    local = _local(crop, placed, at)
+    some = ((local > low - EDGE_ROOM_MM) & (local < high + EDGE_ROOM_MM)).all(axis=-1)
     chosen = at[some]
     for i in offsets[0]:
         for j in offsets[1]:

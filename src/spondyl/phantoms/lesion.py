@@ -31,17 +31,17 @@ LYTIC_HU = (30.0, 60.0)
 BLASTIC_HU = (600.0, 1000.0)
 """Own choice for the core: with the graded edge the mean lies mostly below 885 HU, the cut-off between untreated
 osteoblastic metastases and bone islands (ulano2016)."""
-LYTIC_EDGE_MM = 1.0
-"""Own choice: width of the zone from intact bone to tumour; moderately well defined."""
-BLASTIC_EDGE_MM = 3.0
-"""Own choice: sclerosis fades into the bone around it."""
+EDGE_MM: dict[LesionType, float] = {"lytic": 1.0, "mixed": 2.0, "blastic": 3.0}
+"""Own choice: width of the zone from intact bone to tumour; a lytic edge is fairly sharp, sclerosis fades."""
 BLASTIC_TEXTURE = 0.1
 """Own choice: relative SD of the mineral within a blastic lesion, in cloudlets."""
 TEXTURE_WAVE_MM = 5.0
 """Own choice: wavelength of those cloudlets."""
-MIXED_WAVES = 0.9
+MIXED_BLASTIC_HU = (450.0, 850.0)
+"""Own choice: sclerosis amid destruction is seldom as dense as in a lesion that is all blastic."""
+MIXED_WAVES = 0.7
 """Own choice: wavelength of a mixed lesion's lytic and blastic parts, over its diameter."""
-MIXED_BORDER = 0.15
+MIXED_BORDER = 0.35
 """Own choice: half width of the border between such parts, in SD of the field that tells them apart."""
 DEGREES = (2, 3, 4, 5, 6)
 MAX_DEGREE = max(DEGREES)
@@ -182,6 +182,13 @@ class LesionShape:
         return _longest(self.radius_at)
 
     @cached_property
+    def box_mm(self) -> tuple[Points, Points]:
+        """Lowest and highest coordinates in the frame, with a little to spare."""
+        u = _sphere()[0]
+        surface = self.radius_at(u)[:, None] * u * 1.02
+        return self.centre_mm + surface.min(axis=0), self.centre_mm + surface.max(axis=0)
+
+    @cached_property
     def furthest_mm(self) -> float:
         """Radius of the ball about the centre that holds the lesion, with a little to spare."""
         return float(self.radius_at(_sphere()[0]).max()) * 1.02
@@ -272,7 +279,7 @@ class LesionTissue:
 
     def cover(self, depth_mm: Points) -> Points:
         """How much of the bone is replaced, 0 to 1, by depth under the lesion's surface; one half on it."""
-        edge = BLASTIC_EDGE_MM if self.kind == "blastic" else LYTIC_EDGE_MM
+        edge = EDGE_MM[self.kind]
         part = np.clip(0.5 + depth_mm / edge, 0.0, 1.0)
         return part * part * (3 - 2 * part)
 
@@ -283,7 +290,7 @@ def make_tissue(spec: LesionSpec, key: tuple[object, ...]) -> LesionTissue:
     return LesionTissue(
         kind=spec.kind,
         lytic_hu=float(rng.uniform(*LYTIC_HU)),
-        blastic_hu=float(rng.uniform(*BLASTIC_HU)),
+        blastic_hu=float(rng.uniform(*(MIXED_BLASTIC_HU if spec.kind == "mixed" else BLASTIC_HU))),
         texture=smooth_field(TEXTURE_WAVE_MM, (*key, "texture")),
         parts=smooth_field(MIXED_WAVES * spec.diameter_mm, (*key, "parts")),
     )

@@ -44,17 +44,18 @@ class RegionTruth:
 def measure_region(placed: PlacedLesion, tissue: LesionTissue) -> RegionTruth:
     """Volume, longest diameter, centroid and composition; independent of the CT's grid."""
     shape = placed.shape
-    reach = np.arange(-shape.furthest_mm, shape.furthest_mm + LATTICE_MM, LATTICE_MM)
+    low, high = shape.box_mm
+    xs, ys, zs = (np.arange(a, b + LATTICE_MM, LATTICE_MM) for a, b in zip(low, high, strict=True))
     slabs, shares, soft, outside = [], [], 0.0, 0.0
-    for x in reach:
-        local = shape.centre_mm + np.stack(np.meshgrid([x], reach, reach, indexing="ij"), -1).reshape(-1, 3)
+    for x in xs:
+        local = np.stack(np.meshgrid([x], ys, zs, indexing="ij"), -1).reshape(-1, 3)
         share = np.clip(0.5 + placed.depth_mm(local) / LATTICE_MM, 0, 1)
         local, share = local[share > 0], share[share > 0]
         slabs.append(local)
         shares.append(share)
         soft += float(share @ tissue.blastic_share_at(local))
         if not placed.whole:
-            outside += float(share @ (placed.site.depth_mm(local) < 0))
+            outside += float(share @ (placed.site.depth_mm(local) < -LATTICE_MM))
     points, share = np.concatenate(slabs), np.concatenate(shares)
     total, cell = float(share.sum()), LATTICE_MM**3
     common = {"outside_bone_mm3": outside * cell, "blastic_share": soft / total}

@@ -159,7 +159,7 @@ def _check_size(spec: LesionSpec, site: BoneSite) -> None:
 
 def _centre(spec: LesionSpec, site: BoneSite) -> Points:
     clearance = spec.diameter_mm / 2 + CORTEX_MM
-    if spec.breach and spec.place is not Place.CENTRE:
+    if (spec.breach or spec.grows_out) and spec.place is not Place.CENTRE:
         clearance = (0.5 - OVER_EDGE) * spec.diameter_mm
     if spec.place.in_body:
         direction = np.array(BODY_DIRECTIONS[spec.place])
@@ -202,8 +202,9 @@ def _outgrowths(spec: LesionSpec, site: BoneSite, centre: Points, key: tuple[obj
         target = np.array([0.0, wall + CANAL_DEPTH_MM / 2, np.clip(centre[2], -6, 6)])
         found.append(_tongue(spec, site, centre, target - centre, spec.canal_growth_mm))
     if spec.paravertebral_growth_mm > 0:
-        outward = np.array([centre[0], min(centre[1], 0.0), 0.0])
-        if np.linalg.norm(outward) < 2.0:
+        outward = np.array(BODY_DIRECTIONS.get(spec.place, (centre[0], min(centre[1], 0.0), 0.0)))
+        outward *= [1, outward[1] < 0, 0]  # neither into the canal nor into a disc
+        if not outward.any():
             outward = np.array([keyed(*key, "side").choice([-1.0, 1.0]), -0.3, 0.0])
         found.append(_tongue(spec, site, centre, outward, spec.paravertebral_growth_mm))
     return tuple(found)
