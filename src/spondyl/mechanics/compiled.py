@@ -83,8 +83,9 @@ class _Announcement(event.Listener):  # type: ignore[misc]
 
 event.register("numba:compile", _Announcement())
 
-ARRIVED, TURN = 0, 16
-"""Places in `sync`, on two cache lines: threads that have come to the barrier, and how often it has opened."""
+ARRIVED, TURN, NEXT, PLACES = 0, 16, 32, 48
+"""Places in `sync`, on three cache lines: threads that have come to the barrier, how often it has opened, and the next
+piece to be taken; and their number."""
 SPINS = 4000
 """Looks at a closed barrier before the core is offered to others; own choice, some microseconds."""
 
@@ -125,6 +126,7 @@ def barrier(sync: Any, threads: Any) -> None:
     turn = _read(sync, TURN)
     if _add_one(sync, ARRIVED) == threads - 1:
         sync[ARRIVED] = 0
+        sync[NEXT] = 0
         _add_one(sync, TURN)
         return
     looks = 0
@@ -132,6 +134,15 @@ def barrier(sync: Any, threads: Any) -> None:
         looks += 1
         if looks > SPINS:
             _offer_core()
+
+
+@inlined
+def next_piece(sync: Any, threads: Any, before: Any) -> Any:
+    """The next piece that no thread has taken since the last barrier; `before` is this thread's last one, -1 at first.
+
+    Pieces differ in work and threads in speed, so none is kept for one thread.
+    """
+    return before + 1 if threads == 1 else _add_one(sync, NEXT)
 
 
 class Workers:
@@ -149,7 +160,7 @@ class Workers:
 
     def together(self, function: Kernel, *arguments: Any) -> None:
         """One call a thread, all at the same time."""
-        sync = np.zeros(2 * TURN, dtype=np.int64)
+        sync = np.zeros(PLACES, dtype=np.int64)
         self._all(function, [(thread, self.threads, sync, *arguments) for thread in range(self.threads)])
 
     def _all(self, function: Kernel, calls: list[tuple[Any, ...]]) -> None:

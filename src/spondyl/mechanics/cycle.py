@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spondyl.mechanics.compiled import barrier, inlined, kernel
+from spondyl.mechanics.compiled import barrier, inlined, kernel, next_piece
 from spondyl.mechanics.operator import BUFFER, U, add_runs, clear_places
 
 
@@ -54,17 +54,21 @@ class Packed(NamedTuple):
 
 
 VECTOR, STRIDE, ELEMENT, RUN, BLOCK, LAYER, ROW, HELD, DEGREE = range(9)
-PRODUCT, RESIDUAL, FIRST, AGAIN, MORE, LAST = range(6)
-MODES = np.arange(6)
+PRODUCT, RESIDUAL, FIRST, AGAIN, MORE, LAST, BOTH, NEW, LAST_OF_TWO = range(9)
+MODES = np.arange(9)
 """Modes are handed to `sweep` as entries of an array: for a constant Numba would compile it anew.
 
 What `_finish` does with q = K u of a layer:
 PRODUCT   inner product u . q (u in d)
-RESIDUAL  r -= q
+RESIDUAL  r = b - q (u in x)
 FIRST     second step from zero: r = b - q; d = beta d + alpha D^-1 r, x = d before + d
 AGAIN     first step after the coarse correction: r = b - q; d = alpha D^-1 r, x += d
 MORE      r -= q; d = beta d + alpha D^-1 r, x += d
 LAST      the same and inner product b . x
+Two steps need no residual between them, since d = alpha D^-1 r holds it; less is read and written:
+BOTH      both steps from zero, the first of them in d: x = beta d - alpha D^-1 q
+NEW       first step after the coarse correction: d = alpha D^-1 (b - q), x not yet changed
+LAST_OF_TWO  both steps together: x += beta d - alpha D^-1 q, and inner product b . x
 """
 
 
@@ -134,7 +138,18 @@ def _finish(mode: int, z: Any, a: Any, alpha: Any, beta: Any, partial: Any) -> N
                 total += np.float64(d[i]) * np.float64(q[i])
         elif mode == RESIDUAL:
             for i in range(len(q)):
-                r[i] -= q[i]
+                r[i] = b[i] - q[i]
+        elif mode == BOTH:
+            for i in range(len(q)):
+                x[i] = beta * d[i] - step * scale[i] * q[i]
+        elif mode == NEW:
+            for i in range(len(q)):
+                d[i] = step * scale[i] * (b[i] - q[i])
+        elif mode == LAST_OF_TWO:
+            for i in range(len(q)):
+                end = x[i] + beta * d[i] - step * scale[i] * q[i]
+                x[i] = end
+                total += np.float64(b[i]) * np.float64(end)
         elif mode == FIRST:
             for i in range(len(q)):
                 residual = b[i] - q[i]
@@ -172,7 +187,9 @@ def sweep(
     """q = K u, and each finished layer put to use. u may be what that use changes: x or d."""
     last = len(a.blocks) - 1
     for phase in range(2):
-        for block in range(phase + 2 * thread, len(a.blocks), 2 * threads):
+        piece = next_piece(sync, threads, np.int64(-1))
+        while phase + 2 * piece <= last:
+            block = phase + 2 * piece
             low, high = a.blocks[block, 4], a.blocks[block, 5]
             owns_high = phase == 1 or block == last
             if phase == 0:
@@ -186,6 +203,7 @@ def sweep(
                     _finish(mode, z, a, alpha, beta, partial)
             if owns_high:
                 _finish(mode, high, a, alpha, beta, partial)
+            piece = next_piece(sync, threads, piece)
         barrier(sync, threads)
 
 
@@ -269,16 +287,25 @@ def prolong_layer(z: Any, fine: Any, coarse: Any, a: Any, c: Any, mean: Any) -> 
         fine[a.held[k]] = 0
 
 
+@inlined
+def _weight_of_two(largest: Any) -> Any:
+    """beta of BOTH and LAST_OF_TWO: the first step itself, and its share in the second's d and residual."""
+    return np.float32(1) + _beta_of(1) + alpha_of(1, largest) / alpha_of(0, largest)
+
+
 @kernel
 def _down(thread: int, threads: int, sync: Any, h: Any, depth: int, buffer: Any, row: Any) -> None:
     """Smooth from zero, whose first step lies in d already, and hand the residual to the level below."""
     a, c = level_part(h, depth), level_part(h, depth + 1)
-    largest, steps = h.largest[depth], h.table[depth, DEGREE]
+    largest, steps, zero = h.largest[depth], h.table[depth, DEGREE], np.float32(0)
     for step in range(1, steps):
-        mode = FIRST if step == 1 else MORE
-        sweep(thread, threads, sync, MODES[mode], a.d, a, alpha_of(step, largest), _beta_of(step), h.partial, buffer)
-    zero = np.float32(0)
-    sweep(thread, threads, sync, MODES[RESIDUAL], a.d, a, zero, zero, h.partial, buffer)
+        mode, beta = MORE, _beta_of(step)
+        if step == 1:
+            mode = FIRST
+        if steps == 2:
+            mode, beta = BOTH, _weight_of_two(largest)
+        sweep(thread, threads, sync, MODES[mode], a.d, a, alpha_of(step, largest), beta, h.partial, buffer)
+    sweep(thread, threads, sync, MODES[RESIDUAL], a.x, a, zero, zero, h.partial, buffer)
     first = alpha_of(0, h.largest[depth + 1])
     for z in range(thread, len(c.layer_start) - 1, threads):
         restrict_layer(z, a.r, c.b, a, c, row)
@@ -293,10 +320,15 @@ def _up(thread: int, threads: int, sync: Any, h: Any, depth: int, buffer: Any, r
     for z in range(thread, len(a.layer_start) - 1, threads):
         prolong_layer(z, a.x, c.x, a, c, row)
     barrier(sync, threads)
-    sweep(thread, threads, sync, MODES[AGAIN], a.x, a, alpha_of(0, largest), np.float32(0), h.partial, buffer)
+    mode = NEW if steps == 2 else AGAIN
+    sweep(thread, threads, sync, MODES[mode], a.x, a, alpha_of(0, largest), np.float32(0), h.partial, buffer)
     for step in range(1, steps):
-        mode = MORE if step < steps - 1 else LAST
-        sweep(thread, threads, sync, MODES[mode], a.d, a, alpha_of(step, largest), _beta_of(step), h.partial, buffer)
+        mode, beta = MORE, _beta_of(step)
+        if step == steps - 1:
+            mode = LAST
+        if steps == 2:
+            mode, beta = LAST_OF_TWO, _weight_of_two(largest)
+        sweep(thread, threads, sync, MODES[mode], a.d, a, alpha_of(step, largest), beta, h.partial, buffer)
 
 
 @kernel

@@ -24,11 +24,15 @@ from spondyl.mechanics.rigid import free_rigid_modes
 from spondyl.values.voxel_model import TransverselyIsotropic
 
 DEGREES = (2, 3, 4, 5, 6)
-"""Smoothing steps before and after, from the finest level down; the last holds for all below. Own choice: fastest of
-those tried on the study's cylinder (1 to 4 throughout, and growing)."""
+"""Smoothing steps before and after, two or more, from the finest level down; the last holds for all below. Own choice:
+fastest of those tried on the study's cylinder (2 to 4 throughout, and growing)."""
 COARSEST_NODES = 40
 """A level this small is solved by a dense inverse. Own choice: so small that the linear algebra library stays on one
 thread, whose number would change the last bits."""
+
+SHARED_IN_CYCLE = 3000
+"""Elements from which a level is worked on by all threads within a cycle: there a meeting costs a microsecond only.
+Own choice, from timing on two cores."""
 
 LANCZOS_STEPS = 6
 LANCZOS_MARGIN = 1.1
@@ -99,23 +103,26 @@ def hierarchy(
     held_bytes = np.ascontiguousarray(held).view(np.uint8)
     fine = operator(grid, modulus, spacing_mm, poisson_ratio, np.float32, grained=grained, team=team)
     weighted = modulus * mixture.diagonal_share(spacing_mm)[material] if grained else modulus
+    # Stiffness grows in line with a box's edges: what holds for the finest boxes doubles from level to level.
+    diagonal, table = mixture.diagonal(spacing_mm), mixture.table(spacing_mm).astype(np.float32)
     levels = Levels()
     while True:
         alone = ALONE if grid.element_count < SHARED_FROM_ELEMENTS else team
         if levels:
             weighted = modulus
             fine = operator(grid, modulus, spacing_mm, poisson_ratio, np.float32, team=alone)
-            fine = Operator(grid, fine.modulus, mixture.table(spacing_mm).astype(np.float32))
+            fine = Operator(grid, fine.modulus, table)
         last = grid.node_count <= COARSEST_NODES
         coarse = coarsened(modulus, alone)
         coarse_grid = lattice(coarse > 0, team=alone)
         rows = np.zeros((0, 7), dtype=np.uint64) if last else _rows(grid, coarse_grid, alone)
-        levels.append(_level(fine, weighted, mixture.diagonal(spacing_mm), held_bytes, rows, alone))
+        levels.append(_level(fine, weighted, diagonal, held_bytes, rows, alone))
         if last:
             break
         coarse_held = np.zeros((3, *coarse_grid.node.shape), dtype=np.uint8)
         alone.run(_coarse_held, held_bytes, grid.node, coarse_grid.node, coarse_held)
         held_bytes, grid, modulus, spacing_mm = coarse_held, coarse_grid, coarse, _doubled(spacing_mm)
+        diagonal, table = 2 * diagonal, 2 * table
     _pack(levels, _dense_inverse(levels[-1], spacing_mm), team)
     return levels
 
@@ -363,7 +370,7 @@ def _pack(levels: Levels, inverse: NDArray[np.float32], team: Workers) -> None:
         partial=np.zeros(4 * len(grids[0].layer_start)),
     )
     levels.packed = packed
-    levels.shared = sum(grid.element_count >= SHARED_FROM_ELEMENTS for grid in grids[:-1])
+    levels.shared = sum(grid.element_count >= SHARED_IN_CYCLE for grid in grids[:-1])
     for depth in range(len(levels)):
         part = slice(table[depth, VECTOR], table[depth + 1, VECTOR])
         coarsest = depth == len(levels) - 1
@@ -375,8 +382,6 @@ def _pack(levels: Levels, inverse: NDArray[np.float32], team: Workers) -> None:
             largest=0.0 if coarsest else float(packed.largest[depth]),
             inverse=inverse if coarsest else None,
         )
-    for vector in vectors:
-        vector[:] = 0
 
 
 def _largest_eigenvalue(packed: Packed, depth: int, team: Workers) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from spondyl.mechanics.compiled import ALONE, Workers, barrier, inlined, kernel
+from spondyl.mechanics.compiled import ALONE, Workers, barrier, inlined, kernel, next_piece
 from spondyl.mechanics.element import Material, Spacing, modal_coefficients
 from spondyl.mechanics.grid import LANE, MAX_RUN, Lattice
 from spondyl.mechanics.modes import modal_forces
@@ -189,9 +189,12 @@ def product(
     """y = K u; even blocks of layers, then odd ones."""
     buffer = np.zeros(BUFFER, u.dtype)
     for phase in range(2):
-        for block in range(phase + 2 * thread, len(blocks), 2 * threads):
+        piece = next_piece(sync, threads, np.int64(-1))
+        while phase + 2 * piece < len(blocks):
+            block = phase + 2 * piece
             clear_places(y, stride, blocks[block, 2], blocks[block, 3])
             add_runs(u, y, modulus, stride, runs, blocks[block, 0], blocks[block, 1], table, buffer)
+            piece = next_piece(sync, threads, piece)
         barrier(sync, threads)
 
 
