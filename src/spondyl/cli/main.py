@@ -240,6 +240,20 @@ def benchmark_mechanics(
 
 
 @app.command()
+def phantom(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the phantom, or for the folders of a set.")],
+    spec: Annotated[Path | None, typer.Option(help="TOML file of one phantom.")] = None,
+    random: Annotated[int | None, typer.Option(min=1, help="In place of --spec: so many random phantoms.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="With --random: of the set.")] = 0,
+    start: Annotated[int, typer.Option(min=0, help="With --random: number of the first one.")] = 0,
+) -> None:
+    """Make CT scans of spines whose truth is known exactly, with all masks and truth.json."""
+    from spondyl.cli.phantom import run_phantom
+
+    run_phantom(spec=spec, random=random, seed=seed, start=start, out=out)
+
+
+@app.command()
 def schema(
     what: Annotated[
         str, typer.Argument(help="'assessment' (what assess writes), 'strength', or 'history' (what --history takes).")

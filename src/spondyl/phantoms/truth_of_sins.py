@@ -23,7 +23,7 @@ TRANSLATED_MM = 3.0
 """Own choice: a joint slipped by this much is a translation."""
 DEFORMED_DEG = 10.0
 """Own choice: a joint bent by this much beyond the spine's own curve, or a body wedged by this much that no disc takes
-back, is a deformity."""
+back, is a deformity; a scoliosis that the spec gives the whole spine is its own curve and none."""
 
 
 def sins_truth(scene: Scene, placed: Placed, level: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def _alignment(scene: Scene, placed: Placed) -> str:
     bent = sum(joint.kyphosis_deg for joint in joints)
     if not scene.spec.compensated:
         bent += max(0.0, wedge_deg(placed.shape))
-    return "de_novo_deformity" if bent >= DEFORMED_DEG or scene.spec.spine.scoliosis_deg else "normal"
+    return "de_novo_deformity" if bent >= DEFORMED_DEG else "normal"
 
 
 def _collapse(level: dict[str, Any]) -> str:
