@@ -120,6 +120,34 @@ def test_a_lesion_that_fills_the_body_gives_nothing():
     assert "lesions" in why_no_core(vertebra, exclude=everything)
 
 
+def test_metal_and_its_streaks_do_not_enter_and_their_share_is_told():
+    vertebra, ct = body()
+    p = vertebra.frame.to_local(ct.to_lps(np.moveaxis(np.indices(ct.shape), 0, -1)))
+    spoiled = p[..., 0] > 5.0
+    streaky = ct.like(np.where(spoiled, 900.0, ct.array).astype(np.float32), "HU")
+    found = measure_density(vertebra, streaky, GENERIC, unusable=spoiled)
+    assert found is not None
+    assert found.trabecular_hu == pytest.approx(CORE_HU, abs=1.0)
+    # The core is 29 mm wide about the middle; 9.5 mm of it lie beyond 5 mm.
+    assert found.unusable_share == pytest.approx(9.5 / 29, abs=0.04)
+    assert any("Metal" in note for note in found.notes)
+    everything = np.ones(ct.shape, dtype=bool)
+    assert measure_density(vertebra, ct, GENERIC, unusable=everything) is None
+    assert "metal" in why_no_core(vertebra, unusable=everything)
+
+
+def test_errors_of_slope_and_intercept_that_cancel_narrow_the_interval():
+    vertebra, ct = body()
+    loose = Calibration(0.8, 5.0, 0.06, 7.2, "rods")
+    tied = Calibration(0.8, 5.0, 0.06, 7.2, "rods", covariance=-0.06 * 7.2)
+    widths = []
+    for line in (loose, tied):
+        found = measure_density(vertebra, ct, line)
+        assert found is not None
+        widths.append(np.diff(found.trabecular_mg_cc_interval).item())
+    assert widths[1] < 0.1 * widths[0]
+
+
 def test_a_scan_that_ends_before_the_body_gives_nothing():
     vertebra, ct = body()
     beside = ct.crop((0, 0, 0), (6, 6, 3))

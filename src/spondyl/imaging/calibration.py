@@ -85,6 +85,7 @@ def from_rods(hu: Sequence[float], mg_cc: Sequence[float]) -> Calibration:
         math.sqrt(variance * (1 / x.size + float(x.mean()) ** 2 / spread)),
         "phantom rods",
         notes=(f"Line through {x.size} rods, residual {math.sqrt(variance):.1f} mg/cc.",),
+        covariance=-variance * float(x.mean()) / spread,
     )
 
 

@@ -27,17 +27,25 @@ NORMAL_95 = 1.96
 
 
 def measure_density(
-    vertebra: Vertebra, ct: Volume, calibration: Calibration, *, exclude: NDArray[np.bool_] | None = None
+    vertebra: Vertebra,
+    ct: Volume,
+    calibration: Calibration,
+    *,
+    exclude: NDArray[np.bool_] | None = None,
+    unusable: NDArray[np.bool_] | None = None,
 ) -> DensityMeasure | None:
     """Mean HU of the trabecular core and its density; None where `why_no_core` says why.
 
     ct: HU, any grid that covers the body. exclude: boolean on the grid of `vertebra.parts`, left out with a margin
-    (lesions). The core is what lies CORE_DEPTH_MM inside the body's surface and in front of its back third; the
-    interval holds the calibration's uncertainty, its slope and intercept taken as independent.
+    (lesions). unusable: the same, left out as it is (metal and its streaks, `imaging.gate.metal.unusable_voxels`).
+    The core is what lies CORE_DEPTH_MM inside the body's surface and in front of its back third, where the
+    basivertebral veins are; the interval holds the calibration's uncertainty and the scatter of the mean.
     """
-    core, depth_mm = trabecular_core(vertebra, exclude=exclude)
+    whole, _ = trabecular_core(vertebra, exclude=exclude)
+    core, depth_mm = trabecular_core(vertebra, exclude=exclude, unusable=unusable)
     if core is None:
         return None
+    lost = 0.0 if unusable is None or whole is None else float(unusable[whole].mean())
     values = ct.resampled_onto(vertebra.parts, order=1, outside=np.nan).array[core]
     values = values[np.isfinite(values)].astype(np.float64)
     volume = values.size * vertebra.parts.voxel_volume_mm3
@@ -45,28 +53,35 @@ def measure_density(
         return None
     hu = float(values.mean())
     density = float(calibration.density_mg_cc(hu))
-    spread = NORMAL_95 * float(np.hypot(calibration.slope_sd * hu, calibration.intercept_sd))
+    # Neighbouring voxels share their noise: as many are independent as blocks of 2 x 2 x 2 fit.
+    of_mean = calibration.slope_mg_cc_per_hu * float(values.std(ddof=1)) * np.sqrt(8 / values.size)
+    spread = NORMAL_95 * float(np.hypot(calibration.sd_mg_cc(hu), of_mean))
     return DensityMeasure(
         trabecular_hu=hu,
         trabecular_hu_sd=float(values.std(ddof=1)),
         trabecular_mg_cc=density,
         trabecular_mg_cc_interval=(density - spread, density + spread),
         core_volume_mm3=float(volume),
-        notes=_notes(depth_mm, excluded=exclude is not None and bool(exclude.any())),
+        notes=_notes(depth_mm, excluded=exclude is not None and bool(exclude.any()), lost=lost),
+        unusable_share=lost,
     )
 
 
-def why_no_core(vertebra: Vertebra, *, exclude: NDArray[np.bool_] | None = None) -> str:
+def why_no_core(
+    vertebra: Vertebra, *, exclude: NDArray[np.bool_] | None = None, unusable: NDArray[np.bool_] | None = None
+) -> str:
     """Why `measure_density` gives nothing, in plain words."""
     if trabecular_core(vertebra)[0] is None:
         return f"the body holds less than {MIN_CORE_MM3:.0f} mm3 of bone {SHALLOWEST_CORE_DEPTH_MM:g} mm inside it"
     if trabecular_core(vertebra, exclude=exclude)[0] is None:
         return f"lesions leave less than {MIN_CORE_MM3:.0f} mm3 of the body's core"
+    if trabecular_core(vertebra, exclude=exclude, unusable=unusable)[0] is None:
+        return f"metal and its streaks leave less than {MIN_CORE_MM3:.0f} mm3 of the body's core"
     return "the CT does not cover the body's core"
 
 
 def trabecular_core(
-    vertebra: Vertebra, *, exclude: NDArray[np.bool_] | None = None
+    vertebra: Vertebra, *, exclude: NDArray[np.bool_] | None = None, unusable: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.bool_] | None, float]:
     """(core on the grid of `parts`, how deep it begins in mm); (None, shallowest depth) when too little is left."""
     grid = vertebra.parts
@@ -83,6 +98,8 @@ def trabecular_core(
     front[tuple(index.T)] = y <= y.max() - POSTERIOR_SHARE * np.ptp(y)
     if exclude is not None and exclude[box].any():
         front &= ndimage.distance_transform_edt(~exclude[box], sampling=grid.spacing_mm) > LESION_MARGIN_MM
+    if unusable is not None:
+        front &= ~unusable[box]
     for depth_mm in np.arange(CORE_DEPTH_MM, SHALLOWEST_CORE_DEPTH_MM - DEPTH_STEP_MM / 2, -DEPTH_STEP_MM):
         core[box] = front & (depth >= depth_mm)
         if core.sum() * grid.voxel_volume_mm3 >= MIN_CORE_MM3:
@@ -105,7 +122,7 @@ def _depth_mm(body: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -
     return depth
 
 
-def _notes(depth_mm: float, *, excluded: bool) -> tuple[str, ...]:
+def _notes(depth_mm: float, *, excluded: bool, lost: float) -> tuple[str, ...]:
     notes = []
     if depth_mm < CORE_DEPTH_MM:
         notes.append(
@@ -114,4 +131,6 @@ def _notes(depth_mm: float, *, excluded: bool) -> tuple[str, ...]:
         )
     if excluded:
         notes.append("Lesions are left out of the core.")
+    if lost > 0:
+        notes.append(f"Metal and its streaks are left out: {100 * lost:.0f} % of the core.")
     return tuple(notes)

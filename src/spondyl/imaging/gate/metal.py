@@ -1,18 +1,37 @@
-"""Metal in a CT: screws, rods, cages, clips."""
+"""Metal in a CT (screws, rods, cages, clips), and what its streaks spoil around it."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from spondyl.anatomy.levels import Level
 from spondyl.core.volume import Volume
+from spondyl.values.level_map import LevelMap
 
 METAL_HU = 2500.0
 """Own choice: above the densest cortical or sclerotic bone of the spine (below about 2000 HU) and below 3071 HU,
 where scanners that store 12 bits clip. Dense bone cement can reach it, and spoils a measurement as metal does."""
 SMALLEST_CLUSTER_MM3 = 5.0
 """Own choice: less than a wire of 1 mm x 6 mm, more than a noisy voxel or two of a thin, sharp scan."""
+BLOOM_MM = 3.0
+"""Own choice: metal's blur; a voxel this near holds some of it."""
+STREAK_MM = 10.0
+"""Own choice: so far in the slices of the metal, bright and dark streaks are too strong to measure between."""
+_SLICE_TOLERANCE_MM = 1.5
+"""Own choice: streaks lie in the metal's own slices and, by interpolation, in the next."""
+
+
+@dataclass(frozen=True)
+class MetalShare:
+    level: Level
+    metal_mm3: float
+    """Inside the vertebra's label."""
+    unusable_share: float
+    """Of the label's voxels, metal and streak neighbourhood."""
 
 
 def metal_mask(ct: Volume) -> Volume:
@@ -31,3 +50,37 @@ def metal_in(hu: NDArray, voxel_volume_mm3: float) -> NDArray[np.bool_]:
     box = ndimage.find_objects(dense.view(np.uint8), max_label=1)[0]
     dense[box] = cc3d.dust(dense[box].copy(order="K"), threshold=smallest, connectivity=26)
     return dense
+
+
+def unusable_voxels(ct: Volume) -> NDArray[np.bool_]:
+    """Metal with its bloom, and its streak neighbourhood in the same slices; shape of `ct`, which is canonical."""
+    metal = metal_in(ct.array, ct.voxel_volume_mm3)
+    if not metal.any():
+        return metal
+    reach = [int(np.ceil(STREAK_MM / step)) for step in ct.spacing_mm]
+    found = ndimage.find_objects(metal.view(np.uint8), max_label=1)[0]
+    box = tuple(slice(max(0, side.start - more), side.stop + more) for side, more in zip(found, reach, strict=True))
+    spoiled = metal.copy()
+    part = metal[box]
+    near = ndimage.distance_transform_edt(~part, sampling=ct.spacing_mm) <= BLOOM_MM
+    tall = max(1, round(_SLICE_TOLERANCE_MM / ct.spacing_mm[2]))
+    in_slices = ndimage.binary_dilation(part, np.ones((1, 1, 2 * tall + 1), dtype=bool))
+    for k in np.flatnonzero(in_slices.any(axis=(0, 1))):
+        plane = ndimage.distance_transform_edt(~in_slices[:, :, k], sampling=ct.spacing_mm[:2])
+        near[:, :, k] |= plane <= STREAK_MM
+    spoiled[box] = near
+    return spoiled
+
+
+def metal_by_level(ct: Volume, levels: LevelMap) -> tuple[MetalShare, ...]:
+    """Levels that metal touches or spoils, from the head down."""
+    metal, spoiled = metal_mask(ct).array, unusable_voxels(ct)
+    shares = []
+    for level in levels.levels:
+        box = tuple(slice(a, b) for a, b in zip(*levels.box(level), strict=True))
+        inside = levels.labels.array[box] == int(level)
+        share = float(spoiled[box][inside].mean())
+        if share > 0:
+            volume = float((metal[box] & inside).sum()) * ct.voxel_volume_mm3
+            shares.append(MetalShare(level, volume, share))
+    return tuple(shares)
