@@ -25,6 +25,7 @@ from spondyl.canal.sections import (
     outline_of,
     outlines_mm,
     sampled,
+    surface_points,
 )
 from spondyl.canal.surface import surface_of
 from spondyl.canal.trace import REACH_MM, Stretch
@@ -95,6 +96,8 @@ class _Course:
     cord_mm2: Array
     shape: Array
     """Cord's spread front to back over side to side."""
+    middle: Array
+    """Of the cord, left and back of the centreline, (n, 2)."""
     swallowed: Array
     """Share of the cord that the tumour label claims as well, (n,)."""
     out_of_canal: Array
@@ -105,7 +108,7 @@ class _Course:
     @property
     def conus(self) -> int | None:
         """Lowest plane with cord; None without any."""
-        planes = np.flatnonzero(self.cord_mm2 > 0)
+        planes = np.flatnonzero(self.cord_mm2 >= escc.rules().least_cord_mm2)
         return int(planes[0]) if planes.size else None
 
     def free(self, plane: int, sizes: Array) -> list[NDArray[np.intp]]:
@@ -164,7 +167,7 @@ def _course(stretch: Stretch, labels: Labels) -> _Course:
             swallowed = _share(cord, tumour)
             tumour = np.maximum(tumour, -cord)
     if cord is not None:
-        out_of_canal = np.where(tube.closed, 1 - _share(cord, canal), 0.0)
+        out_of_canal = np.where(tube.closed & (cord < 0).any(axis=(1, 2)), 1 - _share(cord, canal), 0.0)
     if sac is not None:
         if cord is not None:
             held = _share(cord, sac)
@@ -182,8 +185,11 @@ def _course(stretch: Stretch, labels: Labels) -> _Course:
     tumour_mm2, sac_mm2, cord_mm2 = (
         np.full(n, np.nan) if label is None else stack.area_mm2(label) for label in (tumour, sac, cord)
     )
+    middle = np.full((n, 2), np.nan)
+    for plane in np.flatnonzero(cord_mm2 > 0):
+        middle[plane] = middle_of(cord[plane])  # type: ignore[index]
     return _Course(
-        stack, tumour_mm2, sac_mm2, cord_mm2, np.array(shape, dtype=float), swallowed, out_of_canal, out_of_sac
+        stack, tumour_mm2, sac_mm2, cord_mm2, np.array(shape, dtype=float), middle, swallowed, out_of_canal, out_of_sac
     )
 
 
@@ -210,9 +216,13 @@ def _level(level: Level, course: _Course, vertebra: Vertebra, stretch: Stretch, 
     if isinstance(where, str) or barred:
         why = " ".join([f"No ESCC grade: {where}." if isinstance(where, str) else "", *barred]).strip()
         return Graded(reason=why, compression=_compression(course, worst, vertebra, stretch, below=False), **kept)
-    above = planes[~where]
-    if above.size == 0:
-        return _sac_only(course, planes, worst, vertebra, stretch, kept)
+    above, below = planes[~where], planes[where]
+    least = escc.rules().thresholds["epidural_area_mm2"]
+    only_below = (
+        below.size > 0 and (course.tumour_mm2[below] >= least).any() and not (course.tumour_mm2[above] >= least).any()
+    )
+    if above.size == 0 or only_below:
+        return _sac_only(course, below, worst, vertebra, stretch, kept)
     verdict, at = _worst(course, above)
     shown = _compression(course, at, vertebra, stretch, below=False)
     return Graded(verdict.grade, verdict.possible, _reason(verdict, shown, labels), shown, **kept)
@@ -227,7 +237,7 @@ def _below_conus(level: Level, planes: NDArray[np.intp], course: _Course, labels
         if level.order > rules.highest_conus.order:
             return "the cord may end at this level and no cord label is given; the sac's measures stand by themselves"
         return np.zeros(planes.size, dtype=bool)
-    missing = ~(course.cord_mm2[planes] > 0)
+    missing = ~(course.cord_mm2[planes] >= rules.least_cord_mm2)
     if not missing.any():
         return missing
     if level.order < rules.highest_conus.order and missing.mean() > HALF:
@@ -273,15 +283,15 @@ def _section(course: _Course, plane: int) -> Section:
     half = stack.voxel_mm / 2
     tumour = Known(area, half * np.sqrt(4 * np.pi * area))
     if area < FREE_AREA_MM2 or stack.tumour_mm is None:
-        return Section(tumour, None, None, None, None, None, None)
+        return Section(tumour, None, None, None, None, None, None, None)
     # The border that tumour and sac, or tumour and cord, share: about half of the tumour's own circumference.
     border = 0.5 * float(np.sqrt(4 * np.pi * area))
     sac_loss = _sac_loss(course, plane)
     sac = None if sac_loss is None else Known(sac_loss, half * border / float(course.sac_mm2[plane] + area))
     cord = None if stack.cord_mm is None else outline_of(stack.cord_mm[plane])
-    mass = outline_of(stack.tumour_mm[plane])
+    mass = surface_points(stack.tumour_mm[plane])
     if cord is None or mass is None or stack.cord_mm is None:
-        return Section(tumour, sac, None, None, None, None, None)
+        return Section(tumour, sac, None, None, None, None, None, None)
     cord_area = float(course.cord_mm2[plane])
     touched = min(border, 0.5 * float(np.sqrt(4 * np.pi * cord_area)))
     wrong = half * touched / cord_area
@@ -297,6 +307,7 @@ def _section(course: _Course, plane: int) -> Section:
         _cord_share(course, plane, course.cord_mm2, wrong, both_ways=False),
         _cord_share(course, plane, course.shape, wrong, both_ways=True),
         Known(course.dent_beyond("cord", plane, course.cord_mm2), wrong / 2),
+        _cord_shift(course, plane, half),
         fluid,
     )
 
@@ -311,15 +322,28 @@ def _sac_loss(course: _Course, plane: int) -> float | None:
 
 
 def _cord_share(course: _Course, plane: int, sizes: Array, wrong: float, *, both_ways: bool) -> Known | None:
-    """A size of the cord over what free planes show; None near the conus, where the cord thins by itself."""
+    """A size of the cord over what free planes show; None near the conus where they don't stand on both sides."""
+    sides = course.free(plane, course.cord_mm2)
     conus = course.conus
-    if conus is None or (conus > 0 and (plane - conus) * PLANE_STEP_MM < escc.rules().taper_mm):
+    near_end = conus is not None and conus > 0 and (plane - conus) * PLANE_STEP_MM < escc.rules().taper_mm
+    if not sides or (near_end and len(sides) < 2):
         return None
     expected = course.expected(plane, sizes)
     if expected is None or not np.isfinite(sizes[plane]):
         return None
     share = float(sizes[plane]) / expected
     return Known(min(share, 1 / share) if both_ways else share, wrong)
+
+
+def _cord_shift(course: _Course, plane: int, wrong: float) -> Known | None:
+    """How far the cord's middle lies off the line between the free planes below and above; None without both."""
+    sides = course.free(plane, course.cord_mm2)
+    if len(sides) < 2 or not np.isfinite(course.middle[plane]).all():
+        return None
+    at = [float(np.mean(side)) for side in sides]
+    ends = np.array([np.median(course.middle[side], axis=0) for side in sides])
+    expected = [np.interp(plane, at, ends[:, axis]) for axis in (0, 1)]
+    return Known(float(np.linalg.norm(course.middle[plane] - expected)), wrong)
 
 
 def _compression(course: _Course, plane: int, vertebra: Vertebra, stretch: Stretch, *, below: bool) -> Compression:
@@ -345,6 +369,7 @@ def _compression(course: _Course, plane: int, vertebra: Vertebra, stretch: Stret
         cord_area_share=value(section.cord_area_share),
         cord_shape_share=value(section.cord_shape_share),
         cord_dent=value(section.cord_dent),
+        cord_shift_mm=value(section.cord_shift_mm),
         fluid_arc_share=value(section.fluid_arc_share),
         tumour_arc_deg=arc_deg(stack.tumour_mm[plane], middle) if seen else None,  # type: ignore[index, arg-type]
     )

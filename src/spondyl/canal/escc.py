@@ -44,6 +44,7 @@ class Section:
     cord_area_share: Known | None
     cord_shape_share: Known | None
     cord_dent: Known | None
+    cord_shift_mm: Known | None
     fluid_arc_share: Known | None
 
 
@@ -62,6 +63,7 @@ class Rules:
     highest_conus: Level
     lowest_conus: Level
     taper_mm: float
+    least_cord_mm2: float
 
 
 def grade(section: Section) -> Verdict:
@@ -71,6 +73,7 @@ def grade(section: Section) -> Verdict:
         (section.cord_area_share, limits["cord_area_share"], False),
         (section.cord_shape_share, limits["cord_shape_share"], False),
         (section.cord_dent, limits["cord_dent"], True),
+        (section.cord_shift_mm, limits["cord_shift_mm"], True),
     ]
     questions = [
         _asked(section.epidural_area_mm2, limits["epidural_area_mm2"], above=True),
@@ -151,6 +154,7 @@ def rules() -> Rules:
         highest_conus=Level.parse(conus["highest"]["value"]),
         lowest_conus=Level.parse(conus["lowest"]["value"]),
         taper_mm=float(conus["taper_mm"]["value"]),
+        least_cord_mm2=float(conus["least_cord_mm2"]["value"]),
     )
 
 

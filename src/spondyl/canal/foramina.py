@@ -93,7 +93,8 @@ def _foramen(above: Vertebra, below: Vertebra, side: Side, ct: Volume | None) ->
     lps = local @ axes.T + middle
     masks = [Volume(vertebra.mask(), vertebra.parts.affine, "mask") for vertebra in (above, below)]
     surface = surface_of(masks, np.array([lower, upper]), REACH_MM + CENTRE_MM)
-    shadow = _with_disc(surface.outside_mm(lps).min(axis=-1).astype(np.float64), line, axes, middle, above, below)
+    seen = surface.outside_mm(lps).min(axis=-1).astype(np.float64)
+    shadow = _with_disc(seen, line, axes, middle, (above, below), surface.voxel_mm)
     centre = _centre(shadow, line)
     if centre is None:
         return replace(empty, notes=("No opening is seen between the pedicles.",))
@@ -153,24 +154,28 @@ def _rays(shadow: Array, line: Array, centre: Array) -> Array:
     return np.where(hit.any(axis=1), steps[hit.argmax(axis=1)], np.inf)
 
 
-def _with_disc(shadow: Array, line: Array, axes: Array, middle: Array, above: Vertebra, below: Vertebra) -> Array:
+def _with_disc(
+    shadow: Array, line: Array, axes: Array, middle: Array, bodies: tuple[Vertebra, Vertebra], voxel_mm: float
+) -> Array:
     """The shadow with the room between the two bodies' facing ends filled."""
     ends = np.zeros(shadow.shape, dtype=bool)
-    for vertebra, upper in ((above, True), (below, False)):
+    for vertebra, upper in zip(bodies, (True, False), strict=True):
         lps = vertebra.parts.to_lps(np.argwhere(vertebra.mask(SubRegion.BODY)))
         local = (lps - middle) @ axes
         local = local[np.abs(local[:, 2]) <= SLAB_MM]
         if len(local) == 0:
             return shadow
         height = local[:, 1]
-        limit = height.min() + BODY_END_SHARE * np.ptp(height) * (1 if upper else -1) + (0 if upper else np.ptp(height))
-        local = local[height <= limit] if upper else local[height >= limit]
+        end = BODY_END_SHARE * np.ptp(height)
+        local = local[height <= height.min() + end] if upper else local[height >= height.max() - end]
         cells = np.rint((local[:, :2] - line[0]) / PIXEL_MM).astype(int)
         cells = cells[((cells >= 0) & (cells < line.size)).all(axis=1)]
         ends[cells[:, 0], cells[:, 1]] = True
     if not ends.any():
         return shadow
-    return np.where(convex_hull_image(ends), np.minimum(shadow, -PIXEL_MM), shadow)
+    # The hull runs through voxel centres; the bone's surface lies half a voxel further out.
+    beyond = ndimage.distance_transform_edt(~convex_hull_image(ends)) * PIXEL_MM - voxel_mm / 2
+    return np.minimum(shadow, beyond)
 
 
 def _width_mm(ends_xy: Array) -> float:

@@ -10,7 +10,7 @@ from scipy.spatial import ConvexHull, QhullError, cKDTree
 from skimage.measure import find_contours
 
 from spondyl.canal.surface import Surface
-from spondyl.canal.tube import PIXEL_MM, Array, Tube, within_outline
+from spondyl.canal.tube import ANGLES, PIXEL_MM, Array, Tube
 
 LINE = np.arange(-22.0, 22.0 + PIXEL_MM / 2, PIXEL_MM)
 SQUARE = np.stack(np.meshgrid(LINE, LINE, indexing="ij"), axis=-1)
@@ -52,21 +52,31 @@ def sampled(tube: Tube, surface: Surface | None) -> NDArray[np.float32] | None:
 
 
 def outlines_mm(tube: Tube) -> NDArray[np.float32]:
-    """Half a pixel outside of the canal's outline, far below 0 within it or where it is not known, in all planes."""
+    """How far each point lies outside of the canal's outline, along the ray; far inside where none is known."""
     found = np.full((len(tube.path.centres_mm), *SQUARE.shape[:2]), WITHIN_MM, np.float32)
+    away, angle = np.hypot(SQUARE[..., 0], SQUARE[..., 1]), np.arctan2(SQUARE[..., 1], SQUARE[..., 0])
     for plane in range(len(found)):
         outline = tube.outline_mm(plane)
         if np.isfinite(outline).all():
-            found[plane][~within_outline(SQUARE, outline)] = PIXEL_MM / 2
+            found[plane] = away - np.interp(angle, ANGLES, outline, period=2 * np.pi)
     return found
 
 
 def outline_of(distance_mm: NDArray[np.float32]) -> Array | None:
     """The longest contour of a label in one plane, (k, 2) in mm; None where it is not there."""
-    contours = find_contours(np.pad(distance_mm, 1, constant_values=9.0), 0.0)
-    if not contours:
-        return None
-    return np.asarray((max(contours, key=len) - 1) * PIXEL_MM + LINE[0])
+    contours = _contours(distance_mm)
+    return max(contours, key=len) if contours else None
+
+
+def surface_points(distance_mm: NDArray[np.float32]) -> Array | None:
+    """All contours of a label in one plane, its holes' as well, (k, 2) in mm."""
+    contours = _contours(distance_mm)
+    return np.concatenate(contours) if contours else None
+
+
+def _contours(distance_mm: NDArray[np.float32]) -> list[Array]:
+    padded = np.pad(distance_mm, 1, constant_values=9.0)
+    return [(contour - 1) * PIXEL_MM + LINE[0] for contour in find_contours(padded, 0.0)]
 
 
 def dent(outline: Array) -> float:

@@ -72,6 +72,8 @@ class Compression:
     """Its front-to-back over side-to-side diameter, over the same of the free cross-sections."""
     cord_dent: float | None = None
     """Share of the cord's convex hull that is not cord."""
+    cord_shift_mm: float | None = None
+    """How far the cord's middle lies off the line between the free cross-sections above and below."""
     fluid_arc_share: float | None = None
     """Share of the cord's circumference with fluid around it."""
     tumour_arc_deg: float | None = None
