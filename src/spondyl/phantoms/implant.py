@@ -137,9 +137,11 @@ def _shared_out(
         for j in offsets[1]:
             for k in offsets[2]:
                 local = _local(crop, placed, chosen + np.array([i, j, k]))
-                cover = tissue.cover(placed.depth_mm(local, sweep_mm=sweep))
+                depth = placed.depth_mm(local)
+                swept = placed.depth_mm(local, sweep_mm=sweep) if placed.breach and sweep > 0 else depth
+                cover = tissue.cover(swept)
                 hu = _target(placed, tissue, local)
-                filled[some] += np.clip(0.5 + placed.depth_mm(local) / SUB_MM, 0, 1)
+                filled[some] += np.clip(0.5 + depth / SUB_MM, 0, 1)
                 weight[some] += cover
                 dose[some] += cover * hu
     total = float(np.prod(counts))

@@ -195,14 +195,14 @@ class LesionShape:
 
     def _half_angle(self, growth: Outgrowth) -> float:
         ball = float(self.ball_radius_at(growth.direction))
-        return float(np.clip(growth.width_mm / 2 / max(growth.reach_mm, ball), 0.15, 1.0))
+        return float(np.clip(np.arctan(growth.width_mm / 2 / (0.7 * max(growth.reach_mm, ball))), 0.15, 1.0))
 
     def _tongues(self, u: Points) -> Points:
         total = np.zeros(u.shape[:-1])
         for growth in self.outgrowths:
             gain = max(0.0, growth.reach_mm - float(self.ball_radius_at(growth.direction)))
-            sharpness = np.log(2) / (1 - np.cos(self._half_angle(growth)))
-            total = np.maximum(total, gain * np.exp(sharpness * (u @ growth.direction - 1)))
+            aside = (1 - u @ growth.direction) / (1 - np.cos(self._half_angle(growth)))
+            total = np.maximum(total, gain * np.exp(-np.log(2) * aside**2))  # flat on top: a mass, not a spike
         return total
 
 

@@ -53,7 +53,7 @@ class ScannerSpec(BaseModel):
     contrast: Contrast = "none"
     metal: tuple[MetalRod, ...] = ()
     table: bool = False
-    fov_mm: float | None = Field(default=None, ge=50.0, description="Diameter of the circle; unset: all is seen")
+    fov_mm: float | None = Field(default=None, ge=30.0, description="Diameter of the circle; unset: all is seen")
     padding_hu: float = Field(default=-1024.0, ge=-4096.0, le=-1000.0, description="Outside the field of view")
 
     @property
