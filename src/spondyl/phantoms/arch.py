@@ -20,12 +20,15 @@ CANAL_POWERS = (3.0, 2.0)
 RING_MM = {Region.CERVICAL: 1.8, Region.THORACIC: 2.0, Region.LUMBAR: 2.2, Region.SACRAL: 2.2}
 """Own choice: least thickness of the bone around the canal where its ring is closed."""
 SPINOUS_SLOPE_DEG = {
-    "C2": 18, "C3": 18, "C4": 18, "C5": 20, "C6": 22, "C7": 22, "T1": 25, "T2": 32, "T3": 40, "T4": 46, "T5": 52,
-    "T6": 55, "T7": 55, "T8": 52, "T9": 45, "T10": 36, "T11": 26, "T12": 18, "T13": 18,
+    "C2": 18, "C3": 18, "C4": 18, "C5": 20, "C6": 22, "C7": 24, "T1": 30, "T2": 38, "T3": 46, "T4": 54, "T5": 61,
+    "T6": 64, "T7": 63, "T8": 57, "T9": 48, "T10": 40, "T11": 31, "T12": 23, "T13": 20,
 }  # fmt: skip
 """Own choice after textbook pictures: how steeply the spinous process falls; lumbar ones are level."""
-TRANSVERSE_BACK_MM = {1: 9, 2: 11, 3: 13, 4: 14, 5: 15, 6: 15, 7: 15, 8: 14, 9: 13, 10: 11, 11: 7, 12: 5, 13: 5}
+TRANSVERSE_BACK_MM = {1: 3, 2: 5, 3: 7, 4: 9, 5: 10, 6: 10, 7: 10, 8: 10, 9: 9, 10: 8, 11: 5, 12: 4, 13: 4}
 """Own choice: how far back a thoracic transverse process runs, by number."""
+
+TILE_SHARE = 0.42
+"""Own choice: half height of a spinous process over the room from one to the next."""
 
 Rod = tuple[Bar, Part]
 
@@ -88,6 +91,11 @@ def _pedicle_z(level: Level, size: Dimensions) -> tuple[float, float]:
     return top - size.pedicle_height, top
 
 
+def _root_x(size: Dimensions, out: float) -> float:
+    """Where a pedicle leaves the body: inside its side wall, though the canal be wider than the body."""
+    return min(out, size.width / 2 - size.pedicle_width / 2 + 1.0)
+
+
 def _laminae(size: Dimensions, canal: Tube, start_z: float, half_height: float, thick: float) -> Iterator[Rod]:
     """From behind the pedicle around the canal to the midline, in two stretches."""
     (a, b), y = canal.half, canal.centre[1]
@@ -107,20 +115,20 @@ def _lumbar(level: Level, size: Dimensions, canal: Tube) -> Iterator[Rod]:
     zp, xp = (low + high) / 2, a + pw / 2 - 0.3
     heavy = 1.5 if level in (Level.L5, Level.L6) else 1.0
     yield (
-        Bar((xp, wall - 4, zp), (xp + 0.5, y + 0.1 * b, zp - 0.5), (ph / 2, pw / 2), (ph / 2, pw / 2)),
+        Bar((_root_x(size, xp), wall - 4, zp), (xp + 0.5, y + 0.1 * b, zp - 0.5), (ph / 2, pw / 2), (ph / 2, pw / 2)),
         (Part.PEDICLE_LEFT),
     )
-    yield from _laminae(size, canal, zp - 2.0, 0.33 * h, 6.5)
+    yield from _laminae(size, canal, zp - 2.0, 0.36 * h, 7.0)
     isthmus = (0.9 * a + 2.5, y + 0.95 * b, -0.35 * h)
-    yield Bar((xp - 0.5, y + 0.3 * b, zp - 1), isthmus, (4.5, 4.0), (4.5, 3.8), (1.0, 0.0, 0.0)), Part.LAMINA_LEFT
-    up = (1.1 * a + 4.0, y + 0.5 * b, h / 2 + 4.5)
-    yield Bar((xp + 0.5, y + 0.35 * b, zp), up, (5.0, 4.0), (5.5, 3.4), (0.0, 1.0, 0.0)), Part.FACET_LEFT
-    down = (0.75 * a + 1.0, y + b + 1.8, -0.9 * h)
-    yield Bar(isthmus, down, (4.5, 4.0), (4.5, 3.6), (0.0, 1.0, 0.0)), Part.FACET_LEFT
+    yield Bar((xp - 0.5, y + 0.3 * b, zp - 1), isthmus, (5.2, 4.6), (5.2, 4.4), (1.0, 0.0, 0.0)), Part.LAMINA_LEFT
+    up = (1.1 * a + 4.0, y + 0.5 * b, h / 2 + 5.5)
+    yield Bar((xp + 0.5, y + 0.35 * b, zp), up, (5.6, 4.6), (6.0, 3.8), (0.0, 1.0, 0.0)), Part.FACET_LEFT
+    down = (0.75 * a + 1.0, y + b + 1.8, -0.95 * h)
+    yield Bar(isthmus, down, (5.2, 4.6), (5.2, 4.0), (0.0, 1.0, 0.0)), Part.FACET_LEFT
     tip = (size.transverse / 2 - 3.0, y + 0.15 * b + 5.0, zp + 1.0)
     yield Bar((xp + 1.0, y + 0.1 * b, zp - 1.5), tip, (5.0 * heavy, 4.5 * heavy), (4.5, 2.8)), Part.TRANSVERSE_LEFT
     back = (0.0, wall + size.spinous - 4.0, -0.36 * h)
-    yield Bar((0.0, y + b + 3.5, -0.25 * h), back, (0.33 * h, 3.3), (0.33 * h, 3.8)), Part.SPINOUS
+    yield Bar((0.0, y + b + 3.5, -0.25 * h), back, (0.36 * h, 3.8), (0.36 * h, 4.3)), Part.SPINOUS
 
 
 def _thoracic(level: Level, size: Dimensions, canal: Tube) -> Iterator[Rod]:
@@ -128,7 +136,10 @@ def _thoracic(level: Level, size: Dimensions, canal: Tube) -> Iterator[Rod]:
     wall, pw, ph = size.depth / 2, size.pedicle_width, size.pedicle_height
     low, high = _pedicle_z(level, size)
     zp, xp = (low + high) / 2, a + pw / 2 - 0.3
-    yield Bar((xp, wall - 4, zp), (xp + 0.5, y + 0.2 * b, zp), (ph / 2, pw / 2), (ph / 2, pw / 2)), Part.PEDICLE_LEFT
+    yield (
+        Bar((_root_x(size, xp), wall - 4, zp), (xp + 0.5, y + 0.2 * b, zp), (ph / 2, pw / 2), (ph / 2, pw / 2)),
+        Part.PEDICLE_LEFT,
+    )
     yield from _laminae(size, canal, zp - 2.0, 0.42 * h, 6.0)
     up = (0.8 * a + 2.5, y + 0.72 * b, h / 2 + 3.5)
     yield Bar((0.85 * a + 3.0, y + 0.6 * b, zp), up, (5.0, 3.0), (4.8, 2.4), (1.0, 0.0, 0.0)), Part.FACET_LEFT
@@ -137,7 +148,7 @@ def _thoracic(level: Level, size: Dimensions, canal: Tube) -> Iterator[Rod]:
     root = (xp, y + 0.6 * b, zp - 1.0)
     tip = (size.transverse / 2 - 4.5, y + 0.6 * b + TRANSVERSE_BACK_MM[int(level.name[1:])], zp + 1.0)
     yield Bar(root, tip, (5.8, 5.0), (5.2, 4.8)), Part.TRANSVERSE_LEFT
-    yield _falling_spinous(level, size, (0.0, y + b + 3.5, -0.25 * h), (0.3 * h + 1.0, 3.0), (5.0, 3.2))
+    yield _falling_spinous(level, size, (0.0, y + b + 3.5, -0.25 * h), (0.3 * h + 1.0, 2.9), (4.4, 2.9))
 
 
 def _cervical(level: Level, size: Dimensions, canal: Tube) -> Iterator[Rod]:
@@ -158,7 +169,7 @@ def _cervical(level: Level, size: Dimensions, canal: Tube) -> Iterator[Rod]:
         yield Bar(*shoulder, (5.0, 6.0), (4.5, 7.0)), Part.FACET_LEFT
     yield Bar(*pillar, (5.0, 4.6), (5.0, 4.6), (1.0, 0.0, 0.0)), Part.FACET_LEFT
     tip = (size.transverse / 2 - 3.0, wall + 1.0, zp - 2.0)
-    yield Bar((0.5 * size.width + 1.5, wall - 4.0, zp - 0.5), tip, (3.2, 3.0), (3.2, 4.0)), Part.TRANSVERSE_LEFT
+    yield Bar((0.5 * size.width + 2.0, wall - 1.5, zp - 0.5), tip, (3.2, 3.0), (3.2, 4.0)), Part.TRANSVERSE_LEFT
     yield Bar((out, y, zp - 1.0), tip, (3.2, 3.0), (3.2, 3.2)), Part.TRANSVERSE_LEFT
     thick = (6.5, 4.0) if axis else (4.6, 3.2)
     yield _falling_spinous(level, size, (0.0, y + b + 2.5, -0.2 * h), thick, (4.2, 4.5 if level is not Level.C7 else 4))
@@ -172,7 +183,10 @@ def _falling_spinous(
     tip: tuple[float, float],
 ) -> Rod:
     slope = math.radians(SPINOUS_SLOPE_DEG[level.name])
-    length = size.spinous - (root[1] - size.depth / 2) - min(tip)
+    length = (size.spinous - (root[1] - size.depth / 2) - min(tip)) / math.cos(slope)
+    # Steep ones lie on each other like tiles: no thicker than leaves room for the next.
+    room = TILE_SHARE * (size.height + size.disc) * math.cos(slope)
+    half, tip = (min(half[0], room), half[1]), (min(tip[0], room), tip[1])
     end = (0.0, root[1] + length * math.cos(slope), root[2] - length * math.sin(slope))
     return Bar(root, end, half, tip), Part.SPINOUS
 

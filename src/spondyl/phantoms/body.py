@@ -80,7 +80,7 @@ class Body:
         share = y / size.depth + 0.5
         rim = size.front_height + (size.back_height - size.front_height) * (share - EDGE_SHARE) / (1 - 2 * EDGE_SHARE)
         square = (x / (RIM_SHARE * size.width / 2)) ** 2 + (y / (RIM_SHARE * size.depth / 2)) ** 2
-        bowl = np.maximum(1 - square, 0.0) ** 2
+        bowl = np.maximum(1 - square**2, 0.0) ** 2
         down, up = drops(self.fracture, share, np.sqrt(square), *self.intact_heights())
         return (
             rim / 2 - self.hollow[0] * size.height * bowl - down,

@@ -47,12 +47,12 @@ def drops(
     if fracture.loss == 0.0:
         return none, none
     if fracture.shape == "biconcave":
-        hollow = fracture.loss * middle_mm / 2 * np.maximum(1 - radius**2, 0.0)
+        hollow = fracture.loss * middle_mm / 2 * np.maximum(1 - radius**4, 0.0) ** 2
         return hollow, hollow
     if fracture.shape == "wedge":
         # A straight ramp: all of the loss at the front's height, none at the back's.
         ramp = (1 - EDGE_SHARE - share) / (1 - 2 * EDGE_SHARE)
         return fracture.loss * front_mm * ramp, none
     rim = front_mm + (back_mm - front_mm) * (share - EDGE_SHARE) / (1 - 2 * EDGE_SHARE)
-    hollow = ((front_mm + back_mm) / 2 - middle_mm) * np.maximum(1 - radius**2, 0.0) ** 2
+    hollow = ((front_mm + back_mm) / 2 - middle_mm) * np.maximum(1 - radius**4, 0.0) ** 2
     return fracture.loss * (rim - hollow), none

@@ -145,6 +145,17 @@ class _Drawing:
         ]
         return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
 
+    def local(self, placed: Placed, box: Box) -> tuple[NDArray, NDArray, NDArray]:
+        """x, y and z of a box's voxels in a vertebra's frame, flat float32 arrays."""
+        first = placed.frame.to_local(self.grid.to_lps([s.start for s in box]))
+        steps = placed.frame.axes.T @ self.grid.affine[:3, :3]
+        runs = [np.arange(s.stop - s.start, dtype=np.float32) for s in box]
+        found = []
+        for start, (a, b, c) in zip(first.tolist(), steps.tolist(), strict=True):
+            sheet = (start + a * runs[0])[:, None] + b * runs[1]
+            found.append((sheet[:, :, None] + c * runs[2]).ravel())
+        return found[0], found[1], found[2]
+
     def blend(self, box: Box, distance: NDArray, value: float | NDArray) -> None:
         share = coverage(distance, self.voxel_mm).reshape(self.hu[box].shape)
         new = value.reshape(share.shape) if isinstance(value, np.ndarray) else np.float32(value)
@@ -194,9 +205,8 @@ class _Drawing:
         low[2], high[2] = top - 6, top + above.shape.size.disc + 12
         if (box := self.box(placed, low, high)) is None:
             return
-        lps = self.points(box)
-        x, y, z = placed.local(lps)
-        xa, ya, za = above.local(lps)
+        x, y, z = self.local(placed, box)
+        xa, ya, za = self.local(above, box)
         over = placed.shape.body.endplates(x, y)[0] - z
         under = za - above.shape.body.endplates(xa, ya)[1]
         side = (placed.shape.body.side(x, y, z) + above.shape.body.side(xa, ya, za)) / 2
@@ -207,7 +217,7 @@ class _Drawing:
         for bar in self.bars.get(placed.level, ()):
             if (box := self.box(placed, *bar.box(1.0))) is None:
                 continue
-            distance = bar(*placed.local(self.points(box)))
+            distance = bar(*self.local(placed, box))
             self.blend(box, distance, tissues.CORTEX_HU)
             self.blend(box, distance + RIB_SHELL_MM, marrow)
             self.rib[box] |= (distance < 0.5).reshape(self.rib[box].shape)
@@ -215,13 +225,14 @@ class _Drawing:
     def vertebra(self, placed: Placed) -> None:
         if (box := self.box(placed, *placed.shape.box)) is None:
             return
-        lps, shape = self.points(box), self.hu[box].shape
-        distance, part = self.scene.evaluate(placed.level, lps)
+        x, y, z = self.local(placed, box)
+        shape = self.hu[box].shape
+        distance, part = self.scene.evaluate(placed.level, x, y, z)
         bone = np.flatnonzero(distance < 2.0)
-        lps, distance, part = lps[bone], distance[bone], part[bone]
+        distance, part = distance[bone], part[bone]
         outer = coverage(distance, self.voxel_mm)
         inner = coverage(distance + placed.shape.shell_mm(part), self.voxel_mm)
-        local = placed.frame.to_local(lps)
+        local = np.column_stack([x[bone], y[bone], z[bone]])
         marrow = self._marrow(placed.level, box, bone, part, local)
         tissue = marrow * inner + tissues.CORTEX_HU * self.scene.spec.scanner.mineral_factor * (outer - inner)
         hu, levels, parts, lesions = (a[box].reshape(-1) for a in (self.hu, self.levels, self.parts, self.lesions))
@@ -262,8 +273,7 @@ class _Drawing:
         """Soft-tissue tumour outside the bone: in the canal, and beside the body."""
         if not tumour.shape.outgrowths or (box := self.box(tumour.placed, *tumour.box)) is None:
             return
-        lps = self.points(box)
-        local = tumour.placed.frame.to_local(lps)
+        local = np.column_stack(self.local(tumour.placed, box))
         depth = tumour.shape.in_tongue_mm(local)
         free = self.levels[box].reshape(-1) == 0
         share = coverage(-depth, self.voxel_mm) * free

@@ -39,12 +39,14 @@ class Scene:
     def of(self, level: Level) -> Sequence[Tumour]:
         return [tumour for tumour in self.tumours if tumour.placed.level is level]
 
-    def evaluate(self, level: Level, lps_mm: Array) -> tuple[NDArray[np.floating], NDArray[np.uint8]]:
-        """Distance to the bone of one level at LPS points (n, 3), spurs included, and the sub-regions."""
-        distance, part = self.spine.evaluate(level, lps_mm)
+    def evaluate(
+        self, level: Level, x: NDArray, y: NDArray, z: NDArray
+    ) -> tuple[NDArray[np.floating], NDArray[np.uint8]]:
+        """Distance to the bone of one level at points of its frame, spurs included, and the sub-regions."""
+        distance, part = self.spine.evaluate(level, x, y, z)
         for mimic in self.mimics:
             if mimic.placed.level is level and mimic.kind == "osteophyte":
-                spur = mimic.distance(*mimic.placed.local(lps_mm))
+                spur = mimic.distance(x, y, z)
                 part[(spur < distance) & (spur < 1.0)] = SubRegion.BODY
                 distance = smooth_min(distance, spur.astype(distance.dtype), 1.5)
         return distance, part
@@ -77,9 +79,12 @@ class Scene:
         for tumour in self.tumours:
             if tumour.spec.canal_growth_mm <= 0:
                 continue
-            near, local = _near(tumour.placed.frame.to_local(lps_mm) - tumour.shape.centre_mm, 60.0)
-            depth = tumour.shape.in_tongue_mm(local + tumour.shape.centre_mm)
-            out[near] = np.minimum(out[near], -depth)
+            local = tumour.placed.frame.to_local(lps_mm)
+            away = np.linalg.norm(local - tumour.shape.centre_mm, axis=1) - tumour.shape.furthest_mm
+            # Beyond the ball that holds it, the distance to the ball will do.
+            near = np.flatnonzero(away < 0)
+            away[near] = np.maximum(away[near], -tumour.shape.in_tongue_mm(local[near]))
+            out = np.minimum(out, away)
         return out
 
 

@@ -18,7 +18,7 @@ from spondyl.phantoms.truth_of_lesion import lesion_truth, part_volumes
 from spondyl.phantoms.truth_of_sins import sins_truth
 
 VERSION = 1
-SEEN_STEP_MM = 1.5
+SEEN_STEP_MM = 2.0
 """Own choice: quadrature of how much of a vertebra lies inside the scan."""
 WHOLE_SHARE = 0.999
 FRACTURE_GRADES = ((0.40, 3), (0.25, 2), (0.20, 1))
@@ -92,10 +92,9 @@ def _seen(scene: Scene, placed: Placed, grid: Volume) -> tuple[float, float]:
         return 1.0, 1.0
     axes = [np.arange(a, b, SEEN_STEP_MM) for a, b in zip(low, high, strict=True)]
     local = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    lps = placed.frame.to_lps(local)
-    distance, part = scene.evaluate(placed.level, lps)
+    distance, part = scene.evaluate(placed.level, *local.T)
     bone = distance < 0
-    index = grid.to_index(lps[bone])
+    index = grid.to_index(placed.frame.to_lps(local[bone]))
     held = np.all((index > -0.5) & (index < last), axis=1)
     body = part[bone] == 1
     return float(held.mean()), float(held[body].mean()) if body.any() else 1.0

@@ -18,7 +18,7 @@ from spondyl.phantoms.tumour import JOINT_PLACE, Tumour
 STEPS = 64
 """Own choice: points across a lesion's box; a ball's volume then errs by under 0.2 %."""
 COARSEST_MM, FINEST_MM = 0.5, 0.2
-PART_STEP_MM = 0.7
+PART_STEP_MM = 0.8
 WALL_MM = 1.0
 """Own choice: a lesion this near to the back wall of the body has reached it."""
 TOUCHED_SHARE = 0.05
@@ -34,8 +34,8 @@ Volumes = dict[SubRegion, float]
 def part_volumes(scene: Scene, placed: Placed) -> Volumes:
     """Volume of each sub-region in mm3."""
     low, high = placed.shape.box
-    local = _lattice(low, high, PART_STEP_MM)
-    distance, part = scene.evaluate(placed.level, placed.frame.to_lps(local))
+    local = _lattice(low, high, PART_STEP_MM).astype(np.float32)
+    distance, part = scene.evaluate(placed.level, *local.T)
     share = np.clip(0.5 - distance / PART_STEP_MM, 0, 1) * PART_STEP_MM**3
     return {name: float(share[part == name].sum()) for name in SubRegion}
 
@@ -46,7 +46,7 @@ def lesion_truth(scene: Scene, tumour: Tumour, volumes: Volumes) -> dict[str, An
     step = float(np.clip((high - low).max() / STEPS, FINEST_MM, COARSEST_MM))
     local = _lattice(low, high, step)
     local = local[tumour.shape.depth_mm(local) > -2 * step]
-    distance, part = scene.evaluate(placed.level, placed.frame.to_lps(local))
+    distance, part = scene.evaluate(placed.level, *local.T)
     depth = tumour.depth_mm(local, distance)
     weight = np.clip(0.5 + depth / step, 0, 1)
     held_by = weight > 0
@@ -125,5 +125,5 @@ def _joint_eaten(scene: Scene, tumour: Tumour, side: float) -> bool | None:
     local = local[np.linalg.norm(local - centre, axis=1) < JOINT_PATCH_MM]
     skin = np.abs(body(*local.T) + 0.75) < 0.75
     local = local[skin]
-    distance, _ = scene.evaluate(placed.level, placed.frame.to_lps(local))
+    distance, _ = scene.evaluate(placed.level, *local.T)
     return bool((tumour.depth_mm(local, distance) > 0).mean() >= JOINT_SHARE)

@@ -60,10 +60,14 @@ class Tumour:
     def depth_mm(self, local_mm: NDArray, bone_mm: NDArray) -> NDArray:
         """`bone_mm` is the bone's signed distance at the same points."""
         limit = 0.0 if self.breach else -SPARED_MM
-        inside = np.minimum(self.shape.depth_mm(local_mm, tongues=False), limit - bone_mm)
+        depth: NDArray = self.shape.furthest_mm - np.linalg.norm(local_mm - self.shape.centre_mm, axis=-1)
+        # Beyond the ball that holds it, the distance to the ball will do.
+        near = depth > 0
+        inside = np.minimum(self.shape.depth_mm(local_mm[near], tongues=False), limit - bone_mm[near])
         if self.shape.outgrowths:
-            inside = np.maximum(inside, self.shape.in_tongue_mm(local_mm))
-        return inside
+            inside = np.maximum(inside, self.shape.in_tongue_mm(local_mm[near]))
+        depth[near] = inside
+        return depth
 
     @cached_property
     def box(self) -> tuple[Points, Points]:
