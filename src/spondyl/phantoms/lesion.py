@@ -331,10 +331,12 @@ def _nodes(rows: int) -> tuple[Points, Points]:
 
 
 _NODES = _nodes(48)
+_COARSE_NODES = _nodes(20)
+"""Enough to see which two lobes lie furthest apart; the search from there gives the distance."""
 
 
 def _longest(radius_at: Callable[[Points], Points]) -> float:
-    u = _sphere()[0]
+    u = _COARSE_NODES[0]
     points = radius_at(u)[:, None] * u
     hull = ConvexHull(points).vertices
     apart = cdist(points[hull], points[hull])
