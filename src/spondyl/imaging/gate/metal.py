@@ -54,22 +54,29 @@ def metal_in(hu: NDArray, voxel_volume_mm3: float) -> NDArray[np.bool_]:
 
 def unusable_voxels(ct: Volume) -> NDArray[np.bool_]:
     """Metal with its bloom, and its streak neighbourhood in the same slices; shape of `ct`, which is canonical."""
+    import cc3d
+
     metal = metal_in(ct.array, ct.voxel_volume_mm3)
     if not metal.any():
         return metal
-    reach = [int(np.ceil(STREAK_MM / step)) for step in ct.spacing_mm]
-    found = ndimage.find_objects(metal.view(np.uint8), max_label=1)[0]
-    box = tuple(slice(max(0, side.start - more), side.stop + more) for side, more in zip(found, reach, strict=True))
     spoiled = metal.copy()
-    part = metal[box]
-    near = ndimage.distance_transform_edt(~part, sampling=ct.spacing_mm) <= BLOOM_MM
-    tall = max(1, round(_SLICE_TOLERANCE_MM / ct.spacing_mm[2]))
-    in_slices = ndimage.binary_dilation(part, np.ones((1, 1, 2 * tall + 1), dtype=bool))
-    for k in np.flatnonzero(in_slices.any(axis=(0, 1))):
-        plane = ndimage.distance_transform_edt(~in_slices[:, :, k], sampling=ct.spacing_mm[:2])
-        near[:, :, k] |= plane <= STREAK_MM
-    spoiled[box] = near
+    reach = [int(np.ceil(STREAK_MM / step)) for step in ct.spacing_mm]
+    labels = cc3d.connected_components(metal.copy(order="K"), connectivity=26)
+    # Piece by piece: one box around a clip in the neck and a hip would be the whole scan.
+    for number, found in enumerate(ndimage.find_objects(labels), start=1):
+        box = tuple(slice(max(0, side.start - more), side.stop + more) for side, more in zip(found, reach, strict=True))
+        spoiled[box] |= _spoiled_by(labels[box] == number, ct.spacing_mm)
     return spoiled
+
+
+def _spoiled_by(piece: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.bool_]:
+    near: NDArray[np.bool_] = ndimage.distance_transform_edt(~piece, sampling=spacing_mm) <= BLOOM_MM
+    tall = max(1, round(_SLICE_TOLERANCE_MM / spacing_mm[2]))
+    in_slices = ndimage.binary_dilation(piece, np.ones((1, 1, 2 * tall + 1), dtype=bool))
+    for k in np.flatnonzero(in_slices.any(axis=(0, 1))):
+        plane = ndimage.distance_transform_edt(~in_slices[:, :, k], sampling=spacing_mm[:2])
+        near[:, :, k] |= plane <= STREAK_MM
+    return near
 
 
 def metal_by_level(ct: Volume, levels: LevelMap) -> tuple[MetalShare, ...]:
