@@ -88,3 +88,5 @@ class DensityMeasure:
     """95 % from the calibration's uncertainty."""
     core_volume_mm3: float
     notes: tuple[str, ...] = ()
+    unusable_share: float = 0.0
+    """Share of the core left out for metal and its streaks."""

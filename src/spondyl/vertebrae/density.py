@@ -63,6 +63,7 @@ def measure_density(
         trabecular_mg_cc_interval=(density - spread, density + spread),
         core_volume_mm3=float(volume),
         notes=_notes(depth_mm, excluded=exclude is not None and bool(exclude.any()), lost=lost),
+        unusable_share=lost,
     )
 
 
