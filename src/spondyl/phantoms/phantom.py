@@ -50,14 +50,15 @@ def make(spec: PhantomSpec, progress: Progress = silent) -> Phantom:
     ct = scan(layers.hu, spec.scanner, (spec.seed, "scan"))
     grid = ct.like(np.broadcast_to(np.uint8(0), ct.shape), "label")
     progress("scanned", 1, 1)
+    level_map = LevelMap(grid.like(layers.levels[middle], "label"), "verse")
     return Phantom(
         spec=spec,
         ct=ct,
-        level_map=LevelMap(grid.like(layers.levels[middle], "label"), "verse"),
+        level_map=level_map,
         subregions=grid.like(layers.parts[middle], "label"),
         lesions=grid.like(layers.lesions[middle], "label"),
         cord=grid.like(layers.cord[middle], "mask"),
         sac=grid.like(layers.sac[middle], "mask"),
         epidural=grid.like(layers.epidural[middle], "mask"),
-        truth=truth_of(scene, grid, progress),
+        truth=truth_of(scene, grid, level_map.levels, progress),
     )

@@ -18,7 +18,7 @@ from spondyl.phantoms.shapes import FAR_MM, smooth_min
 from spondyl.phantoms.spec import PhantomSpec
 from spondyl.phantoms.spine import Spine, build_spine, row_of
 from spondyl.phantoms.tissues import density_of_hu, hu_of_density, trabecular_hu
-from spondyl.phantoms.tumour import Tumour, place_tumour
+from spondyl.phantoms.tumour import BALL_MARGIN_MM, Tumour, place_tumour
 
 Array = NDArray[np.float64]
 
@@ -81,9 +81,9 @@ class Scene:
                 continue
             local = tumour.placed.frame.to_local(lps_mm)
             away = np.linalg.norm(local - tumour.shape.centre_mm, axis=1) - tumour.shape.furthest_mm
-            # Beyond the ball that holds it, the distance to the ball will do.
-            near = np.flatnonzero(away < 0)
-            away[near] = np.maximum(away[near], -tumour.shape.in_tongue_mm(local[near]))
+            # Well beyond the ball that holds it, the distance to the ball will do.
+            near = np.flatnonzero(away < BALL_MARGIN_MM)
+            away[near] = np.asarray(-tumour.shape.in_tongue_mm(local[near]))
             out = np.minimum(out, away)
         return out
 

@@ -5,10 +5,12 @@ The grid of the scan enters only to tell which levels it holds and which it cuts
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
+from spondyl.anatomy.levels import Level
 from spondyl.core.progress import Progress
 from spondyl.core.volume import Volume
 from spondyl.phantoms.scene import Scene
@@ -25,11 +27,13 @@ FRACTURE_GRADES = ((0.40, 3), (0.25, 2), (0.20, 1))
 """Height loss from which a fracture is of that grade (genant1993)."""
 
 
-def truth_of(scene: Scene, grid: Volume, progress: Progress) -> dict[str, Any]:
-    """A dictionary of plain numbers, lists and strings, ready for JSON; None is 'does not apply', said in the docs."""
+def truth_of(scene: Scene, grid: Volume, held: Collection[Level], progress: Progress) -> dict[str, Any]:
+    """A dictionary of plain numbers, lists and strings, ready for JSON; None is 'does not apply', said in the docs.
+
+    `held` are the levels of which the scan holds at least a voxel.
+    """
     levels = {}
-    seen = [(placed, *_seen(scene, placed, grid)) for placed in scene.spine.vertebrae]
-    seen = [entry for entry in seen if entry[1] > 0]
+    seen = [(placed, *_seen(scene, placed, grid)) for placed in scene.spine.vertebrae if placed.level in held]
     for n, (placed, share, body_share) in enumerate(seen):
         progress("truth", n, len(seen))
         levels[placed.level.name] = _level_truth(scene, placed, share, body_share)

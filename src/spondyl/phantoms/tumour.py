@@ -31,6 +31,7 @@ Points = NDArray[np.float64]
 Solid = Callable[[Points], NDArray[np.floating]]
 """A value for each of points (n, 3)."""
 
+BALL_MARGIN_MM = 1.5
 SPARED_MM = 1.5
 """Own choice: a lesion that spares the cortex stays this deep under the bone's surface."""
 OVER_EDGE = 0.2
@@ -61,8 +62,8 @@ class Tumour:
         """`bone_mm` is the bone's signed distance at the same points."""
         limit = 0.0 if self.breach else -SPARED_MM
         depth: NDArray = self.shape.furthest_mm - np.linalg.norm(local_mm - self.shape.centre_mm, axis=-1)
-        # Beyond the ball that holds it, the distance to the ball will do.
-        near = depth > 0
+        # Well beyond the ball that holds it, the distance to the ball will do.
+        near = depth > -BALL_MARGIN_MM
         inside = np.minimum(self.shape.depth_mm(local_mm[near], tongues=False), limit - bone_mm[near])
         if self.shape.outgrowths:
             inside = np.maximum(inside, self.shape.in_tongue_mm(local_mm[near]))

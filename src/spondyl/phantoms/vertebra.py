@@ -99,10 +99,12 @@ class VertebraShape:
         return out
 
     def _arch(self, x: Array, y: Array, z: Array) -> tuple[Array, NDArray[np.uint8]]:
-        bone = np.full(x.shape, FAR_MM, dtype=x.dtype)
-        best = bone.copy()
+        # Each side by itself and then both, since a blended union depends on the order of its parts a little.
+        sides = {side: np.full(x.shape, FAR_MM, dtype=x.dtype) for side in ("LEFT", "RIGHT", "")}
+        best = np.full(x.shape, FAR_MM, dtype=x.dtype)
         part = np.zeros(x.shape, dtype=np.uint8)
         for rod, name in self.arch.rods:
+            bone = sides[name.name.partition("_")[2]]
             (x0, y0, z0), (x1, y1, z1) = (corner.tolist() for corner in rod.box(REACH_MM))
             near = np.flatnonzero((x > x0) & (x < x1) & (y > y0) & (y < y1) & (z > z0) & (z < z1))
             here = rod(x[near], y[near], z[near])
@@ -110,6 +112,7 @@ class VertebraShape:
             first = here < best[near]
             best[near[first]] = here[first]
             part[near[first]] = name
+        bone = smooth_min(smooth_min(sides["LEFT"], sides["RIGHT"], BLEND_MM), sides[""], BLEND_MM)
         self._close_ring(x, y, z, bone, best, part)
         return bone, part
 
