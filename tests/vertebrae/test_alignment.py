@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from spondyl.anatomy.levels import Level
 from spondyl.vertebrae.build import build_vertebrae
-from spondyl.vertebrae.frame import Seed, courses
+from spondyl.vertebrae.frame import Seed, body_seed, courses
 
 ROW = (Level.T12, Level.L1, Level.L2, Level.L3)
 PITCH_MM = 32.0
@@ -93,3 +93,13 @@ def test_the_course_follows_a_parabola_exactly_even_at_the_ends_and_over_a_gap()
         off = np.degrees(np.arccos(np.clip(course.up @ tangent / np.linalg.norm(tangent), -1, 1)))
         assert off < 1.5, level.name
         assert abs(course.back @ course.up) < 1e-9
+
+
+@pytest.mark.parametrize("tilt", [0, 25])
+def test_the_seed_of_a_low_body_with_long_processes_lies_in_the_body_and_not_in_its_canal(tilt):
+    """More bone lies behind the canal than before it, so that the canal is no further back than the bone's centre."""
+    turn = Rotation.from_euler("x", tilt, degrees=True)
+    levels, _, _ = voxelise({Level.T4: Bone(height=9, width=26, depth=16, transverse=(48, 48), turn=turn)})
+    mask = levels.mask(Level.T4)
+    assert mask.to_lps(np.argwhere(mask.array)).mean(axis=0) @ turn.as_matrix()[:, 1] > 15
+    assert np.linalg.norm(body_seed(mask).centre_mm) < 5

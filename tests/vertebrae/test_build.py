@@ -24,7 +24,8 @@ OBLIQUE = Rotation.from_euler("xyz", [25, -15, 10], degrees=True)
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.7, 0.7, 2.5)], ids=["1 mm", "2.5 mm slices"])
 def test_frame_and_body_are_those_of_the_bone(turn, spacing):
     bones = stack(dict.fromkeys(ROW, Bone()), whole=turn)
-    levels, ct, truth = voxelise(bones, spacing)
+    # Off the lattice: a body whose endplates run through voxel centres is as well 24 as 25 voxels high.
+    levels, ct, truth = voxelise(bones, spacing, margin=52.3)
     built, reasons = build_vertebrae(levels, ct, only=[Level.L1])
     assert not reasons
     vertebra = built[Level.L1]
@@ -107,6 +108,15 @@ def test_levels_without_a_body_are_refused_and_only_those_asked_for_come_back():
     built, reasons = build_vertebrae(levels, ct, only={Level.L5})
     assert set(built) == {Level.L5}
     assert not reasons
+
+
+def test_the_axis_has_no_heights_and_says_why():
+    built, _ = build_vertebrae(*voxelise(stack(dict.fromkeys((Level.C2, Level.C3), Bone(height=14))), margin=52.3)[:2])
+    shape = built[Level.C2].geometry
+    assert (shape.anterior_height_mm, shape.middle_height_mm, shape.posterior_height_mm) == (None, None, None)
+    assert shape.wedge_deg is None
+    assert any("dens" in note for note in shape.notes)
+    assert built[Level.C3].geometry.middle_height_mm == pytest.approx(14, abs=1.0)
 
 
 def test_a_task_travels_to_another_process_and_gives_the_same_vertebra():

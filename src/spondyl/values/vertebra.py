@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from spondyl.anatomy.levels import Level
 from spondyl.anatomy.subregions import SubRegion
 from spondyl.core.volume import Volume
+from spondyl.values.fracture import PlaceLoss
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,41 @@ class Geometry:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class EndplatePit:
+    """A narrow dent in an endplate, as a Schmorl's node makes it."""
+
+    depth_mm: float
+    area_mm2: float
+    plate_share: float
+    """Of the endplate's area."""
+    centre_lps_mm: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Endplate:
+    hollow_mm: float
+    """Depth of the smooth endplate's middle under the line from its front to its back, mid-sagittal; dome negative."""
+    beside_midline_mm: float
+    """How much deeper its back half is hollowed beside the midline than in it, on the shallower side."""
+    pits: tuple[EndplatePit, ...] = ()
+
+
+@dataclass(frozen=True)
+class BodyForm:
+    """What tells a fracture from its look-alikes; None is 'could not be measured'."""
+
+    losses: tuple[PlaceLoss, ...] = ()
+    """Front, middle and back against the neighbours' prediction; empty without two intact neighbours."""
+    upper: Endplate | None = None
+    lower: Endplate | None = None
+    wall_convexity_mm: float | None = None
+    """Mean place of the posterior wall's middle third behind (positive) or before the line from its upper to its
+    lower end, mid-sagittal. Normal walls are hollow: 0 or less."""
+    neighbours_wedge_deg: tuple[float, ...] = ()
+    """Of the intact neighbours that the prediction rests on, nearest first."""
+
+
 @dataclass(frozen=True, eq=False)
 class Vertebra:
     level: Level
@@ -68,6 +104,7 @@ class Vertebra:
     """'given' or 'shape'."""
     cut_parts: tuple[SubRegion, ...] = ()
     """Parts that reach the outermost slice of the scan, so that some of them is missing."""
+    form: BodyForm = field(default_factory=BodyForm)
 
     def mask(self, *parts: SubRegion) -> NDArray[np.bool_]:
         """Boolean array on the grid of `parts`; all of the vertebra when none is named."""

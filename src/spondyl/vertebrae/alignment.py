@@ -9,7 +9,8 @@ import numpy as np
 from spondyl.values.vertebra import Frame
 from spondyl.vertebrae.frame import Vector, unit
 from spondyl.vertebrae.landmarks import Landmarks
-from spondyl.vertebrae.shape import BodyShape, BodySurface
+from spondyl.vertebrae.shape import BodyShape
+from spondyl.vertebrae.surface import BodySurface
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,16 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spondyl.anatomy.levels import Level, Region, neighbours
+from spondyl.anatomy.levels import Level, Region, along_spine, neighbours
 from spondyl.anatomy.subregions import SubRegion
 from spondyl.core.volume import Volume
 from spondyl.values.level_map import LevelMap
 from spondyl.values.vertebra import Frame, Geometry, Vertebra
 from spondyl.vertebrae.alignment import align, ends
+from spondyl.vertebrae.endplates import with_smooth_endplates
 from spondyl.vertebrae.expected import expected_height
+from spondyl.vertebrae.form import body_form
 from spondyl.vertebrae.frame import Course, Seed, axis_from_endplates, body_seed, courses, frame_from
 from spondyl.vertebrae.landmarks import Landmarks, find_landmarks
-from spondyl.vertebrae.shape import BodyShape, BodySurface, body_surface, measure_shape
+from spondyl.vertebrae.shape import BodyShape, measure_shape
 from spondyl.vertebrae.subregions import (
     TPTBOX_BODY,
     arch_core,
@@ -33,6 +35,7 @@ from spondyl.vertebrae.subregions import (
     is_beside_body,
     is_body,
 )
+from spondyl.vertebrae.surface import BodySurface, body_surface
 
 CITATIONS = ("panjabi1991", "panjabi1991cervical", "panjabi1992", "genant1993", "raya1990")
 """What heights, height loss and blocks rest on."""
@@ -146,7 +149,10 @@ def build_one(task: LevelTask) -> Built | str:
     if (edge := _cut_edge(body, task.at_border)) is not None:
         return f"its body is cut off by the {edge} edge of the scan"
     surface = body_surface(body, frame)
-    shape = measure_shape(surface)
+    smooth = with_smooth_endplates(surface, body, frame)
+    shape = measure_shape(smooth or surface)
+    if task.level is Level.C2:  # what lies over its body is the dens, no endplate
+        smooth, shape = None, replace(shape, anterior_mm=None, middle_mm=None, posterior_mm=None, wedge_deg=None)
     parts = _parts(task, points, frame, marks, body, shape)
     if (edge := _edge_through_ring(parts, task.at_border)) is not None:
         return f"it is cut off through its arch by the {edge} edge of the scan"
@@ -157,6 +163,7 @@ def build_one(task: LevelTask) -> Built | str:
         geometry=_own_geometry(shape),
         subregion_source="given" if _is_given(task) else "shape",
         cut_parts=_cut_parts(parts, task.at_border),
+        form=body_form(surface, smooth, shape, frame, max(task.mask.spacing_mm)),
     )
     return Built(vertebra, marks, surface, shape)
 
@@ -165,10 +172,7 @@ def assemble(results: Mapping[Level, Built | str]) -> tuple[dict[Level, Vertebra
     """Vertebrae with what only their neighbours can tell (expected height, alignment), and the reasons."""
     built = {level: result for level, result in results.items() if isinstance(result, Built)}
     reasons = {level: result for level, result in results.items() if isinstance(result, str)}
-    vertebrae = {
-        level: replace(result.vertebra, geometry=_with_neighbours(level, built)) for level, result in built.items()
-    }
-    return vertebrae, reasons
+    return {level: _among_neighbours(level, built) for level in built}, reasons
 
 
 def _settle(task: LevelTask, points: NDArray[np.float64]) -> tuple[Frame, Landmarks, Volume] | str:
@@ -281,14 +285,16 @@ def _own_geometry(shape: BodyShape) -> Geometry:
     )
 
 
-def _with_neighbours(level: Level, built: Mapping[Level, Built]) -> Geometry:
-    """The geometry with what the neighbours tell, and notes on what they can't."""
-    geometry, notes = built[level].vertebra.geometry, []
+def _among_neighbours(level: Level, built: Mapping[Level, Built]) -> Vertebra:
+    """The vertebra with what the neighbours tell, and notes on what they can't."""
+    geometry, form, notes = built[level].vertebra.geometry, built[level].vertebra.form, []
     expected = expected_height(level, {other: result.shape for other, result in built.items()})
-    if expected is None:
+    if level is Level.C2:
+        notes.append("no heights: the dens stands on its body, which has no upper endplate")
+    elif expected is None:
         notes.append("no height loss: fewer than two intact neighbours to compare with")
     else:
-        names = ", ".join(other.name for other in expected.witnesses)
+        names = ", ".join(other.name for other in along_spine(expected.witnesses))
         notes.append(f"height expected from {names}")
         geometry = replace(
             geometry,
@@ -296,6 +302,8 @@ def _with_neighbours(level: Level, built: Mapping[Level, Built]) -> Geometry:
             height_loss=expected.loss,
             height_loss_interval=expected.loss_interval,
         )
+        wedges = tuple(w for other in expected.witnesses if (w := built[other].shape.wedge_deg) is not None)
+        form = replace(form, losses=expected.losses, neighbours_wedge_deg=wedges)
     above, _ = neighbours(level, built)
     pair = [
         ends(result.vertebra.frame, result.surface, result.shape, result.landmarks)
@@ -314,7 +322,8 @@ def _with_neighbours(level: Level, built: Mapping[Level, Built]) -> Geometry:
             translation_ap_mm=found.translation_ap_mm,
             translation_lr_mm=found.translation_lr_mm,
         )
-    return replace(geometry, notes=(*geometry.notes, *notes))
+    geometry = replace(geometry, notes=(*geometry.notes, *notes))
+    return replace(built[level].vertebra, geometry=geometry, form=form)
 
 
 def _faces(array: NDArray, at_border: tuple[bool, ...]) -> list[tuple[str, int, NDArray]]:

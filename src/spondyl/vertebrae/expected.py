@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spondyl.anatomy.levels import Level
+from spondyl.values.fracture import Place, PlaceLoss
 from spondyl.vertebrae.frame import Vector
 from spondyl.vertebrae.shape import BodyShape
 
@@ -35,6 +36,9 @@ SMALLEST_SD = 0.04
 """Own choice: relative spread below which the interval does not fall, about 0.8 mm of 20: reading and anatomy."""
 
 
+PLACES: tuple[Place, ...] = ("front", "middle", "back")
+
+
 @dataclass(frozen=True)
 class ExpectedHeight:
     tallest_mm: float
@@ -44,6 +48,9 @@ class ExpectedHeight:
     loss_interval: tuple[float, float]
     """95 %."""
     witnesses: tuple[Level, ...]
+    """Nearest first."""
+    losses: tuple[PlaceLoss, ...]
+    """Front, middle, back."""
 
 
 def expected_height(level: Level, shapes: Mapping[Level, BodyShape]) -> ExpectedHeight | None:
@@ -76,13 +83,26 @@ def expected_height(level: Level, shapes: Mapping[Level, BodyShape]) -> Expected
     expected = ratio * TYPICAL_HEIGHT_MM[level]
     spread = 1.4826 * np.median(np.abs(ratios[intact] / ratio - 1.0))
     sd = max(SMALLEST_SD, float(spread)) * np.sqrt(1.0 + 1.0 / len(witnesses))
-    worst = int(np.argmin(own / expected))
-    kept = float(own[worst] / expected[worst])
+    losses = tuple(
+        PlaceLoss(
+            place=place,
+            measured_mm=float(measured),
+            expected_mm=float(wanted),
+            loss=_share(1.0 - measured / wanted),
+            loss_interval=(
+                _share(1.0 - measured / wanted / (1.0 - 1.96 * sd)),
+                _share(1.0 - measured / wanted / (1.0 + 1.96 * sd)),
+            ),
+        )
+        for place, measured, wanted in zip(PLACES, own, expected, strict=True)
+    )
+    worst = losses[int(np.argmin(own / expected))]
     return ExpectedHeight(
         tallest_mm=float(expected.max()),
-        loss=_share(1.0 - kept),
-        loss_interval=(_share(1.0 - kept / (1.0 - 1.96 * sd)), _share(1.0 - kept / (1.0 + 1.96 * sd))),
-        witnesses=tuple(witnesses),
+        loss=worst.loss,
+        loss_interval=worst.loss_interval,
+        witnesses=tuple(sorted(witnesses, key=lambda other: abs(other.order - level.order))),
+        losses=losses,
     )
 
 

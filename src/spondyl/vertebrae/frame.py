@@ -19,6 +19,10 @@ SEED_STEP_MM = 1.5
 """Own choice: an in-plane step that still shows a body's core (radius 8 mm or more) well."""
 CORE_SHARE = 0.6
 """Own choice: the core of a slice is what lies deeper than this share of the deepest point."""
+BODY_LEFT = 0.5
+"""Own choice: holes before the vertebra's centre are filled only where the thickest place without is less than this
+share of that with them: a void through a whole body leaves its rim (0.4 at most), while the canal, which lies before
+the centre of a vertebra with long processes, leaves the whole body (0.6 and more)."""
 BACK_WEIGHTS = {0: 1.0, 1: 0.9, 2: 0.4}
 """Own choice: by distance along the row, so that a lost half arch can't turn its own vertebra."""
 ENDPLATE_RESIDUAL_MM = 2.0
@@ -72,10 +76,11 @@ def body_seed(mask: Volume) -> Seed | None:
     thin = mask.array[:: step[0], :: step[1], :]
     if not thin.any():
         return None
-    thin = _without_voids(thin)
-    # A slice distance far beyond the crop makes the 3D transform a stack of 2D ones.
-    sampling = (mask.spacing_mm[0] * step[0], mask.spacing_mm[1] * step[1], 1e6)
-    depth = ndimage.distance_transform_edt(np.pad(thin, ((1, 1), (1, 1), (0, 0))), sampling)[1:-1, 1:-1, :]
+    spacing = mask.spacing_mm[0] * step[0], mask.spacing_mm[1] * step[1]
+    depth, filled = _axial_depth(thin, spacing), _without_voids(thin)
+    in_filled = _axial_depth(filled, spacing)
+    if depth.max() < BODY_LEFT * in_filled.max():
+        thin, depth = filled, in_filled
     cores, count = ndimage.label(depth > CORE_SHARE * depth.max())
     sizes = ndimage.sum_labels(depth, cores, np.arange(1, count + 1))
     core = np.argwhere(cores == 1 + int(np.argmax(sizes)))
@@ -86,8 +91,16 @@ def body_seed(mask: Volume) -> Seed | None:
     return Seed(centre, rest - centre, float(depth.max()))
 
 
+def _axial_depth(mask: NDArray[np.bool_], spacing_mm: tuple[float, float]) -> NDArray[np.float64]:
+    """Distance to the edge within each axial slice."""
+    # A slice distance far beyond the crop makes the 3D transform a stack of 2D ones.
+    sampling = (*spacing_mm, 1e6)
+    padded = np.pad(mask, ((1, 1), (1, 1), (0, 0)))
+    return np.asarray(ndimage.distance_transform_edt(padded, sampling)[1:-1, 1:-1, :])
+
+
 def _without_voids(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Holes of the axial slices filled where they lie before the vertebra's centre: voids of a body, not the canal."""
+    """Holes of the axial slices filled where they lie before the vertebra's centre."""
     in_plane = np.zeros((3, 3, 3), bool)
     in_plane[:, 1, 1] = in_plane[1, :, 1] = True
     holes, count = ndimage.label(np.pad(~mask, ((1, 1), (1, 1), (0, 0)), constant_values=True), in_plane)

@@ -23,11 +23,24 @@ TPTBOX_PARTS = {
 }
 """Codes of TPTBox and SPINEPS (moeller2024)."""
 PEDICLE_WIDTH_MM = 8.0
-"""Where the transverse process begins, aside of the canal; pedicles are 6 to 10 mm wide from T1 to L3."""
+"""Where the transverse process begins, aside of the canal, where the pedicles themselves are not seen."""
+PEDICLE_WIDTHS_MM = (3.0, 18.0)
+"""Own choice: a little more than what pedicles measure (panjabi1991, panjabi1992: 4 to 18 mm from T4 to L5)."""
+PEDICLE_SHARE = 0.6
+"""Own choice: further aside than this share of the canal's half width, before its middle, bone is pedicle."""
+PEDICLE_SPAN = 0.5
+"""Own choice: pedicles leave the body within this share of its height above and below its centre."""
+PEDICLE_EDGE = 97.0
+"""Own choice: percentile of the pedicles' voxels from the midline; beyond it are roots of processes."""
+ROOT_MM = 3.0
+"""Own choice: before the canal's middle a process begins this much further aside, as its root runs backward."""
+ENOUGH_POINTS = 30
 LAMINA_SHARE = 0.75
 """Own choice: depth of the lamina at the midline over the canal's half depth; beyond it is the spinous process."""
-FLARE_MM = 3.0
-"""Own choice: so much wider than its front half may a body's back half be."""
+FLARE_MM = 1.5
+"""Own choice: so much wider to each side than its front half may a body's back half be."""
+FRONT_THIRD = 1 / 3
+"""Own choice: no process of a cervical vertebra reaches beside this share of its body's voxels."""
 
 
 def is_body(local_mm: NDArray[np.float64], marks: Landmarks) -> NDArray[np.bool_]:
@@ -47,21 +60,23 @@ def is_beside_body(local_mm: NDArray[np.float64], marks: Landmarks, region: Regi
     (panjabi1991cervical: C3 to C7 16 to 23 mm against 23 to 26 mm).
     """
     aside, y = np.abs(local_mm[:, 0] - marks.canal_x_mm), local_mm[:, 1]
-    if region is Region.CERVICAL:
-        return aside > marks.canal_half_width_mm
     before = y <= marks.wall_at(local_mm[:, 2])
     if not before.any():
         return before
-    front = before & (y <= np.median(y[before]))
-    return before & ~front & (aside > np.percentile(aside[front], 98) + FLARE_MM)
+    cervical = region is Region.CERVICAL
+    front = before & (y <= np.quantile(y[before], FRONT_THIRD if cervical else 0.5))
+    limit = np.percentile(aside[front], 98) + FLARE_MM
+    if cervical:
+        return aside > min(limit, marks.canal_half_width_mm)
+    return before & ~front & (aside > limit)
 
 
 def arch_parts(local_mm: NDArray[np.float64], marks: Landmarks, height_mm: float) -> NDArray[np.uint8]:
     """`SubRegion` of points (n, 3) behind the posterior wall; later rules overrule earlier ones.
 
     The borders are straight lines in lengths of this vertebra itself: the canal's half width and half depth and the
-    body's height. Their places are an own choice, set on one lumbar vertebra with known parts and looked at on
-    thoracic ones.
+    body's height, and where its own pedicles end. Their places are an own choice, set on one lumbar vertebra with
+    known parts and on thoracic ones of exactly known shape.
     """
     x, y, z = local_mm.T
     side = x - marks.canal_x_mm
@@ -76,12 +91,28 @@ def arch_parts(local_mm: NDArray[np.float64], marks: Landmarks, height_mm: float
     superior = (aside > 0.5 * width) & (z + 0.55 * behind > 0.42 * height_mm)
     inferior = (aside > 0.2 * width) & (z - 0.5 * aside < -0.45 * height_mm)
     put(superior | inferior, SubRegion.FACET_LEFT, SubRegion.FACET_RIGHT)
-    put((behind < 0) & (aside > 0.6 * width), SubRegion.PEDICLE_LEFT, SubRegion.PEDICLE_RIGHT)
-    put((aside > width + PEDICLE_WIDTH_MM) & (z > -height_mm), SubRegion.TRANSVERSE_LEFT, SubRegion.TRANSVERSE_RIGHT)
+    put((behind < 0) & (aside > PEDICLE_SHARE * width), SubRegion.PEDICLE_LEFT, SubRegion.PEDICLE_RIGHT)
+    outside = aside > _pedicles_edge(aside, behind, z, width, height_mm) + ROOT_MM * (behind < 0)
+    put(outside & (z > -height_mm), SubRegion.TRANSVERSE_LEFT, SubRegion.TRANSVERSE_RIGHT)
     low, high = LAMINA_SPAN
     lamina = marks.back_at(np.clip(z, low * height_mm, high * height_mm))
     parts[(y > lamina + LAMINA_SHARE * depth) & (aside < 0.6 * width)] = SubRegion.SPINOUS
     return parts
+
+
+def _pedicles_edge(
+    aside: NDArray[np.float64],
+    behind: NDArray[np.float64],
+    z: NDArray[np.float64],
+    width_mm: float,
+    height_mm: float,
+) -> float:
+    """How far from the midline the pedicles reach: there the transverse processes begin."""
+    level = (behind < 0) & (aside > PEDICLE_SHARE * width_mm) & (np.abs(z) < PEDICLE_SPAN * height_mm)
+    if level.sum() < ENOUGH_POINTS:
+        return width_mm + PEDICLE_WIDTH_MM
+    edge = float(np.percentile(aside[level], PEDICLE_EDGE))
+    return float(np.clip(edge, width_mm + PEDICLE_WIDTHS_MM[0], width_mm + PEDICLE_WIDTHS_MM[1]))
 
 
 def given_body(codes: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
