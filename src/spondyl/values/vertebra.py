@@ -38,7 +38,9 @@ class Geometry:
     middle_height_mm: float | None
     posterior_height_mm: float | None
     width_mm: float | None
+    """At mid-height, where a body is slimmest: neither rims nor spurs count."""
     depth_mm: float | None
+    """Mid-sagittal, at mid-height."""
     predicted_height_mm: float | None
     """What the neighbours lead one to expect of the height that lost most, were it intact."""
     height_loss: float | None
