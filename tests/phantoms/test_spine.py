@@ -76,3 +76,26 @@ def test_neighbours_keep_their_gap():
         own, _ = spine.evaluate(lower, *local.T)
         other, _ = spine.evaluate(upper, *spine.of[upper].local(lps))
         assert not ((own < 0) & (other < 0)).any()
+
+
+@pytest.mark.parametrize("flexion", [0.0, 24.0])
+def test_bodies_never_eat_into_each_other(flexion):
+    """Also in a sharp kyphosis, a scoliosis and beside a wedge that the discs take back: stated heights stay true."""
+    spine = build_spine(
+        "male",
+        60,
+        curve=Curve(scoliosis_deg=28.0, lumbar_lordosis_deg=72),
+        fractures={Level.T12: Fracture("wedge", 0.5), Level.L3: Fracture("crush", 0.4)},
+        joints={Level.T8: Joint(kyphosis_deg=flexion)},
+        compensated=True,
+    )
+    for upper, lower in zip(spine.vertebrae[2:-1], spine.vertebrae[3:], strict=True):
+        assert upper.shape.body is not None
+        assert lower.shape.body is not None
+        half = np.array([lower.shape.size.upper_width, lower.shape.size.upper_depth]) * 0.475
+        x, y = (c.ravel() for c in np.meshgrid(*(np.linspace(-h, h, 25) for h in half), indexing="ij"))
+        top, _ = lower.shape.body.endplates(x, y)
+        inside = lower.shape.body.side(x, y, top) < 0
+        lps = lower.frame.to_lps(np.column_stack([x, y, top])[inside])
+        away = upper.shape.body(*upper.local(lps))
+        assert away.min() > 0.9, (upper.level.name, lower.level.name, away.min())

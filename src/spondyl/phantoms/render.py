@@ -237,8 +237,9 @@ class _Drawing:
         tissue = marrow * inner + tissues.CORTEX_HU * self.scene.spec.scanner.mineral_factor * (outer - inner)
         hu, levels, parts, lesions = (a[box].reshape(-1) for a in (self.hu, self.levels, self.parts, self.lesions))
         for tumour in self.scene.of(placed.level):
-            ball = tumour.depth_mm(local, distance)
-            swept = tumour.depth_mm(local, distance - SWEEP_MM) if tumour.breach else ball
+            shape_mm = tumour.shape_mm(local)
+            ball = tumour.limited_mm(*shape_mm, distance)
+            swept = tumour.limited_mm(*shape_mm, distance, SWEEP_MM)
             cover = tumour.tissue.cover(swept)
             tissue = tissue * (1 - cover) + (tumour.tissue.hu_at(local) + self.rise) * cover * outer
             inside = bone[(ball > 0) & (distance < 0)]
@@ -274,7 +275,7 @@ class _Drawing:
         if not tumour.shape.outgrowths or (box := self.box(tumour.placed, *tumour.box)) is None:
             return
         local = np.column_stack(self.local(tumour.placed, box))
-        depth = tumour.shape.in_tongue_mm(local)
+        _, depth = tumour.shape_mm(local)
         free = self.levels[box].reshape(-1) == 0
         share = coverage(-depth, self.voxel_mm) * free
         hu, lesions, epidural = (a[box].reshape(-1) for a in (self.hu, self.lesions, self.epidural))

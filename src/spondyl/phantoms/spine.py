@@ -30,6 +30,8 @@ THORACIC_WEIGHTS = (0.5, 0.7, 0.9, 1.0, 1.1, 1.2, 1.2, 1.1, 1.0, 0.8, 0.5)
 """Own choice: the apex of the kyphosis lies at T6-T7."""
 JOINT_GAP_MM = 1.0
 """Own choice: where two vertebrae would touch, the lower one gives way by this gap."""
+LEAST_DISC_MM = 1.5
+"""Own choice: at its narrowest edge a disc keeps this height, so that no body eats into its neighbour."""
 DENS_ROOM_MM = 5.0
 """Own choice: at C1 the cord runs this far behind the middle of the ring, whose front the dens fills."""
 
@@ -168,20 +170,30 @@ def build_spine(
         below, here = shapes[n + 1], shapes[n]
         joint = joints.get(row[n + 1], Joint())
         wedge = 0.0 if compensated else wedge_deg(below)
-        bend = Rotation.from_euler("xy", [kyphosis[n] + joint.kyphosis_deg + wedge, lean[n]], degrees=True)
+        flexion = kyphosis[n] + joint.kyphosis_deg + wedge
+        bend = Rotation.from_euler("xy", [flexion, lean[n]], degrees=True)
         over = turn * bend
         disc = Rotation.from_rotvec(bend.as_rotvec() / 2)
         top, low = _top(below), _low(here)
         point = (
             point
             + turn.apply([joint.translation_lr_mm, joint.translation_ap_mm, top])
-            + (turn * disc).apply([0.0, 0.0, here.size.disc])
+            + (turn * disc).apply([0.0, 0.0, _disc_mm(below, here, flexion, lean[n])])
             + over.apply([0.0, 0.0, -low])
         )
         turn = over
         placed.append(Placed(here, Frame(point, turn.as_matrix())))
     middle = np.mean([v.frame.origin_mm for v in placed], axis=0)
     return Spine(tuple(Placed(v.shape, Frame(v.frame.origin_mm - middle, v.frame.axes)) for v in reversed(placed)))
+
+
+def _disc_mm(below: VertebraShape, here: VertebraShape, flexion_deg: float, lean_deg: float) -> float:
+    """The disc's own height, or more where the endplates would meet at its edge: a sharp bend hinges there."""
+    if below.body is None or here.body is None:
+        return here.size.disc
+    slope = here.body.tilts()[1] + np.tan(np.radians(flexion_deg)) - below.body.tilts()[0]
+    narrowed = below.size.upper_depth / 2 * abs(slope) + below.size.upper_width / 2 * abs(np.tan(np.radians(lean_deg)))
+    return max(here.size.disc, LEAST_DISC_MM + float(narrowed))
 
 
 def _top(shape: VertebraShape) -> float:

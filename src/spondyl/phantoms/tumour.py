@@ -24,6 +24,7 @@ from spondyl.phantoms.lesion import (
     make_tissue,
     settle_centre,
 )
+from spondyl.phantoms.shapes import FAR_MM
 from spondyl.phantoms.spine import Placed
 
 Points = NDArray[np.float64]
@@ -60,15 +61,23 @@ class Tumour:
 
     def depth_mm(self, local_mm: NDArray, bone_mm: NDArray) -> NDArray:
         """`bone_mm` is the bone's signed distance at the same points."""
-        limit = 0.0 if self.breach else -SPARED_MM
-        depth: NDArray = self.shape.furthest_mm - np.linalg.norm(local_mm - self.shape.centre_mm, axis=-1)
-        # Well beyond the ball that holds it, the distance to the ball will do.
-        near = depth > -BALL_MARGIN_MM
-        inside = np.minimum(self.shape.depth_mm(local_mm[near], tongues=False), limit - bone_mm[near])
+        return self.limited_mm(*self.shape_mm(local_mm), bone_mm)
+
+    def shape_mm(self, local_mm: NDArray) -> tuple[NDArray, NDArray]:
+        """Depth in the lesion's ball and in its outgrowths, whatever the bone there."""
+        ball: NDArray = self.shape.furthest_mm - np.linalg.norm(local_mm - self.shape.centre_mm, axis=-1)
+        # Well beyond the ball that holds it, the distance to that ball will do.
+        near = ball > -BALL_MARGIN_MM
+        tongue = np.minimum(ball, -BALL_MARGIN_MM) if self.shape.outgrowths else np.full(ball.shape, -FAR_MM)
+        ball[near] = self.shape.depth_mm(local_mm[near], tongues=False)
         if self.shape.outgrowths:
-            inside = np.maximum(inside, self.shape.in_tongue_mm(local_mm[near]))
-        depth[near] = inside
-        return depth
+            tongue[near] = self.shape.in_tongue_mm(local_mm[near])
+        return ball, tongue
+
+    def limited_mm(self, ball_mm: NDArray, tongue_mm: NDArray, bone_mm: NDArray, sweep_mm: float = 0.0) -> NDArray:
+        """Depth in what the bone leaves of the ball, and in the outgrowths; `sweep_mm` widens a breached bone."""
+        limit = sweep_mm if self.breach else -SPARED_MM
+        return np.maximum(np.minimum(ball_mm, limit - bone_mm), tongue_mm)
 
     @cached_property
     def box(self) -> tuple[Points, Points]:
@@ -165,7 +174,7 @@ def _edge(outside: Solid, start: Points, way: Points, reach_mm: float) -> float:
 
 def _fit_share(shape: LesionShape, bone: Solid) -> float:
     """Share of the ball that lies under the cortex."""
-    reach = np.arange(-shape.furthest_mm, shape.furthest_mm + 0.3, 0.6)
+    reach = np.linspace(-shape.furthest_mm, shape.furthest_mm, 24)
     local = shape.centre_mm + np.stack(np.meshgrid(reach, reach, reach, indexing="ij"), -1).reshape(-1, 3)
     local = local[shape.depth_mm(local, tongues=False) > 0]
     return float(np.mean(bone(local) < -SPARED_MM))
