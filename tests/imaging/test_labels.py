@@ -18,6 +18,7 @@ from spondyl.core.errors import MaskMismatch, UnreadableInput
 from spondyl.core.volume import Volume
 from spondyl.imaging.files import read_image_file
 from spondyl.imaging.labels import cord_from, read_level_map, read_mask, read_subregions
+from spondyl.imaging.placing import label_stats
 from spondyl.imaging.schemes import LEVELS_OF, TOTALSEGMENTATOR, VERSE, LabelStats, recognise
 
 TO_TOTALSEGMENTATOR = {level: label for label, level in LEVELS_OF[TOTALSEGMENTATOR].items()}
@@ -346,3 +347,16 @@ def test_the_tptbox_sample_is_read() -> None:
     assert not (found.labels.array[subregions.array > 0] == 0).any()
     with pytest.raises(MaskMismatch, match="sub-region"):
         read_level_map(parts, ct)
+
+
+def test_slivers_at_the_scans_edges_do_not_hide_the_row() -> None:
+    """Four whole vertebrae between slivers of the levels above and below, which a tilted spine leaves far aside."""
+    array = np.zeros((40, 60, 64), np.uint8)
+    for n, label in enumerate((14, 13, 12, 11)):
+        array[10:30, 20:40, 8 + 12 * n : 18 + 12 * n] = label
+    array[15:20, 2:6, 62:] = 9  # cut by the upper edge, and beside the row
+    array[15:20, 54:58, :2] = 16
+    array[15:18, 2:4, 63] = 10
+    stats = label_stats(Volume(array, np.eye(4), "label"))
+    assert {label for label, entry in stats.items() if entry.cut} == {9, 10, 16}
+    assert recognise(stats) == VERSE

@@ -52,6 +52,12 @@ def assess(
     subregions: Annotated[Path | None, typer.Option(help="Sub-region labels 41-50 (SPINEPS/TPTBox).")] = None,
     lesions: Annotated[Path | None, typer.Option(help="Mask of lesions; without it they are looked for.")] = None,
     cord: Annotated[Path | None, typer.Option(help="Mask of the spinal cord.")] = None,
+    sac: Annotated[
+        Path | None, typer.Option(help="Mask of the thecal sac (CT myelogram, or MRI registered to the CT).")
+    ] = None,
+    epidural: Annotated[
+        Path | None, typer.Option(help="Mask of tumour in the canal, for the ESCC grade; empty: looked for, not found.")
+    ] = None,
     history: Annotated[Path | None, typer.Option(help="TOML file: cancer, pain, neurology.")] = None,
     scheme: Annotated[
         str | None, typer.Option(help="Numbering of the vertebra labels, when it can't be told by itself.")
@@ -67,8 +73,14 @@ def assess(
         list[str] | None,
         typer.Option(metavar="HU=MG_CC", help="A calibration phantom's rod; give three or more."),
     ] = None,
+    generic: Annotated[
+        bool, typer.Option("--generic", help="The general density line, not one from the patient's own tissues.")
+    ] = False,
     kvp: Annotated[float | None, typer.Option(help="Tube voltage, when the file does not say.")] = None,
     voxel_mm: Annotated[float, typer.Option(min=0.5, max=3.0, help="Edge of the finite elements.")] = 1.0,
+    strength: Annotated[
+        bool, typer.Option("--strength/--no-strength", help="Compute strengths, which takes most of the time.")
+    ] = True,
     workers: Annotated[int, typer.Option(min=0, help="Processes to use; 0 is one a core.")] = 0,
 ) -> None:
     """Assess every vertebra on a CT: tumour, density, canal, strength, stability, urgency."""
@@ -81,13 +93,17 @@ def assess(
         subregions=subregions,
         lesions=lesions,
         cord=cord,
+        sac=sac,
+        epidural=epidural,
         history=history,
         scheme=scheme,
         series=series,
         calibration=calibration,
         rods=tuple(rod or ()),
+        generic=generic,
         kvp=kvp,
         voxel_mm=voxel_mm,
+        strength=strength,
         workers=workers,
     )
 
@@ -120,6 +136,9 @@ def strength(
     rod: Annotated[
         list[str] | None, typer.Option(metavar="HU=MG_CC", help="A calibration phantom's rod; give three or more.")
     ] = None,
+    generic: Annotated[
+        bool, typer.Option("--generic", help="The general density line, not one from the patient's own tissues.")
+    ] = False,
     kvp: Annotated[float | None, typer.Option(help="Tube voltage, when the file does not say.")] = None,
     density: Annotated[
         Path | None, typer.Option(help="In place of a CT: a block's density in mg/cc K2HPO4, z along the load.")
@@ -152,6 +171,7 @@ def strength(
             series=series,
             calibration=calibration,
             rods=tuple(rod or ()),
+            generic=generic,
             kvp=kvp,
             voxel_mm=voxel_mm,
             law=law,
@@ -251,6 +271,36 @@ def phantom(
     from spondyl.cli.phantom import run_phantom
 
     run_phantom(spec=spec, random=random, seed=seed, start=start, out=out)
+
+
+def _benchmark_of(topic: str, about: str) -> None:
+    """Register `spondyl benchmark TOPIC`: all of them take the same options and share their phantoms."""
+
+    @benchmark.command(topic, help=about)
+    def command(
+        out: Annotated[
+            Path, typer.Option("--out", help="Folder for the results; what a cut-off run left is gone on with.")
+        ],
+        phantoms: Annotated[int, typer.Option(min=1, help="How many random phantoms.")] = 200,
+        seed: Annotated[int, typer.Option(min=0, help="Of the phantoms and implants.")] = 1000,
+        scan: Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="CT=MASK", help="A real scan and its vertebra labels, for lesions put in; may be repeated."
+            ),
+        ] = None,
+        implant_runs: Annotated[int, typer.Option(min=0, help="Copies of each scan with lesions put in.")] = 8,
+        workers: Annotated[int, typer.Option(min=0, help="Cases at a time; 0 is one a core.")] = 0,
+    ) -> None:
+        from spondyl.cli.benchmark import run_benchmark
+
+        run_benchmark(topic, out, phantoms, seed, tuple(scan or ()), implant_runs, workers)
+
+
+_benchmark_of("lesions", "Lesions found in phantoms, and in real scans with lesions put in, beside the truth.")
+_benchmark_of("canal", "Canal areas and ESCC grades of phantoms, beside the truth.")
+_benchmark_of("sins", "Image items and bands of SINS, and heights, of phantoms, beside the truth.")
+_benchmark_of("density", "Trabecular density of phantoms, beside the truth.")
 
 
 @app.command()

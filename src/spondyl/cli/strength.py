@@ -40,6 +40,7 @@ OF_CT = (
     "series",
     "calibration",
     "rod",
+    "generic",
     "kvp",
 )
 OF_BLOCK = ("bone_labels", "cap_labels", "density_sd")

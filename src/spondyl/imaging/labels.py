@@ -65,11 +65,16 @@ def read_level_map(path: Path, ct: Volume, *, scheme: str | None = None) -> Leve
     return LevelMap(labels, found.scheme, sha256_of(path), found.notes + notes)
 
 
-def read_mask(path: Path, ct: Volume, *, role: str) -> Volume:
-    """A yes/no mask ('lesion mask', 'cord mask') on the CT's grid, boolean; every label above 0 is a yes."""
+def read_mask(path: Path, ct: Volume, *, role: str, may_be_empty: bool = False) -> Volume:
+    """A yes/no mask ('lesion mask', 'cord mask') on the CT's grid, boolean; every label above 0 is a yes.
+
+    An empty one is refused unless it `may_be_empty`, where that says something: looked for and not found.
+    """
     role = f"the {role}"
     labels = read_seg(seg, role, overlap=True)[0] if (seg := find_seg(path)) else _read_labels(path, role)
     mask = Volume((labels.array > 0).view(np.uint8), labels.affine, "mask")
+    if may_be_empty and not mask.array.any():
+        return ct.like(np.zeros(ct.shape, dtype=np.bool_), "mask")
     placed, _ = onto_ct(mask, ct, role)
     return Volume(placed.array.view(np.bool_), placed.affine, "mask")
 

@@ -16,14 +16,20 @@ _WORTH_A_NOTE = 0.01  # own choice: share of the mask outside the CT that is mor
 
 
 def label_stats(labels: Volume) -> dict[int, LabelStats]:
-    """Volume and centroid of every label above 0."""
+    """Volume and centroid of every label above 0, and whether the grid's edge cuts it."""
     import cc3d
 
     # A copy in memory order: cc3d takes C and Fortran order, but no flipped views.
     found = cc3d.statistics(labels.array.copy(order="K"), no_slice_conversion=True)
     present = [int(n) for n in np.flatnonzero(found["voxel_counts"]) if n > 0]
+    last = np.array(labels.shape) - 1
+    boxes = found["bounding_boxes"].reshape(-1, 3, 2)  # first and last index, along each axis
     return {
-        n: LabelStats(float(found["voxel_counts"][n]) * labels.voxel_volume_mm3, labels.to_lps(found["centroids"][n]))
+        n: LabelStats(
+            float(found["voxel_counts"][n]) * labels.voxel_volume_mm3,
+            labels.to_lps(found["centroids"][n]),
+            bool((boxes[n, :, 0] == 0).any() or (boxes[n, :, 1] == last).any()),
+        )
         for n in present
     }
 

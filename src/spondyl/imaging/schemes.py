@@ -50,6 +50,8 @@ class LabelStats:
     volume_mm3: float
     centroid_mm: NDArray[np.float64]
     """LPS, (3,)."""
+    cut: bool = False
+    """Whether the grid's edge cuts it: then neither its size nor its centroid is a vertebra's."""
 
 
 def choices() -> str:
@@ -77,6 +79,8 @@ def _may_be(name: str, stats: Mapping[int, LabelStats]) -> bool:
 def _stand_in_a_row(name: str, stats: Mapping[int, LabelStats]) -> bool:
     """Whether the levels follow each other downward, at a vertebra's distance, and are of one size."""
     of_level = {LEVELS_OF[name][label]: entry for label, entry in stats.items() if label in LEVELS_OF[name]}
+    whole = {level: entry for level, entry in of_level.items() if not entry.cut}
+    of_level = whole if len(whole) > 1 else of_level
     row = along_spine(of_level)
     volumes = np.array([of_level[level].volume_mm3 for level in row])
     alike = np.abs(np.log(volumes / np.median(volumes))) < np.log(_SIZE_RATIO)

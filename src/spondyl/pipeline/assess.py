@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from spondyl.anatomy.levels import Level
 from spondyl.canal.measure import CITATIONS as canal_citations
-from spondyl.canal.measure import compare_with_neighbours
+from spondyl.canal.measure import measure_canals
 from spondyl.clinical.classification import classify
 from spondyl.clinical.urgency import triage
 from spondyl.core.progress import Progress, Stopwatch, silent
@@ -19,15 +18,13 @@ from spondyl.pipeline.inputs import Inputs, read_inputs
 from spondyl.pipeline.levels import LevelOutcome, examine
 from spondyl.pipeline.request import Request
 from spondyl.pipeline.steps import build_all, level_tasks
-from spondyl.pipeline.workers import Workers, workers
+from spondyl.pipeline.workers import workers
+from spondyl.values.canal import CanalMeasure
 from spondyl.values.case import CaseResult, VertebraResult
 from spondyl.values.quality import QualityReport
 from spondyl.values.vertebra import Vertebra
 from spondyl.vertebrae.build import CITATIONS as vertebrae_citations
 from spondyl.vertebrae.build import GIVEN_CITATIONS
-
-CT_MARGIN_MM = 10.0
-"""Own choice: CT kept around a vertebra for the steps that look just outside it."""
 
 
 def assess(request: Request, progress: Progress = silent) -> CaseResult:
@@ -43,9 +40,20 @@ def assess(request: Request, progress: Progress = silent) -> CaseResult:
         with clock.stage("vertebrae"):
             vertebrae, quality = build_all(inputs, quality, team, progress)
         with clock.stage("measuring"):
-            outcomes = _examine_all(inputs, request, quality, vertebrae, team, progress)
+            tasks = level_tasks(inputs, request, quality, vertebrae, team, progress)
+            found = team.map(examine, list(tasks.values()), progress, "measuring")
+            outcomes = dict(zip(tasks, found, strict=True))
+        with clock.stage("canal"):
+            canals = measure_canals(
+                vertebrae,
+                cord=inputs.cord,
+                lesions={level: outcome.lesions for level, outcome in outcomes.items()},
+                sac=inputs.sac,
+                epidural=inputs.epidural,
+                ct=inputs.scan.volume,
+            )
         with clock.stage("scoring"):
-            results = _results(inputs, quality, vertebrae, outcomes)
+            results = _results(inputs, quality, vertebrae, outcomes, canals)
     lesions_present = any(result.lesions for result in results)
     return CaseResult(
         scan=inputs.scan,
@@ -65,29 +73,12 @@ def assess(request: Request, progress: Progress = silent) -> CaseResult:
     )
 
 
-def _examine_all(
-    inputs: Inputs,
-    request: Request,
-    quality: QualityReport,
-    vertebrae: Mapping[Level, Vertebra],
-    team: Workers,
-    progress: Progress,
-) -> dict[Level, LevelOutcome]:
-    tasks = level_tasks(inputs, request, quality, vertebrae, team, progress)
-    outcomes = dict(zip(tasks, team.map(examine, list(tasks.values()), progress, "measuring"), strict=True))
-    canals = compare_with_neighbours(
-        {level: outcome.canal for level, outcome in outcomes.items()},
-        vertebrae,
-        with_lesion=[level for level, outcome in outcomes.items() if outcome.lesions],
-    )
-    return {level: replace(outcome, canal=canals[level]) for level, outcome in outcomes.items()}
-
-
 def _results(
     inputs: Inputs,
     quality: QualityReport,
     vertebrae: Mapping[Level, Vertebra],
     outcomes: Mapping[Level, LevelOutcome],
+    canals: Mapping[Level, CanalMeasure],
 ) -> tuple[VertebraResult, ...]:
     results = []
     for entry in quality.levels:
@@ -103,7 +94,7 @@ def _results(
                 density=outcome.density,
                 density_reason=outcome.density_reason,
                 lesions=outcome.lesions,
-                canal=outcome.canal,
+                canal=canals[entry.level],
                 strength=outcome.strength,
                 strength_reason=outcome.strength_reason,
                 loads=loads_on(entry.level, outcome.strength, inputs.history),

@@ -13,6 +13,8 @@ from spondyl.core.progress import Progress
 from spondyl.core.provenance import sha256_of
 from spondyl.core.volume import Volume
 from spondyl.imaging import calibration as lines
+from spondyl.imaging.gate.metal import unusable_voxels
+from spondyl.imaging.internal import internal
 from spondyl.imaging.labels import cord_from, read_level_map, read_mask, read_subregions
 from spondyl.imaging.read import read_ct
 from spondyl.pipeline.request import Request
@@ -20,7 +22,7 @@ from spondyl.values.density import Calibration
 from spondyl.values.level_map import LevelMap
 from spondyl.values.scan import CtScan
 
-FILES = 6
+FILES = 8
 """Kinds of file a request can name: the steps of the stage 'reading'."""
 
 
@@ -31,6 +33,10 @@ class Inputs:
     subregions: Volume | None
     lesions: Volume | None
     cord: Volume | None
+    sac: Volume | None
+    epidural: Volume | None
+    unusable: Volume | None
+    """Voxels of metal and its streaks; None without metal."""
     history: History | None
     calibration: Calibration
     described: dict[str, dict[str, Any]]
@@ -63,19 +69,29 @@ def read_inputs(request: Request, progress: Progress) -> Inputs:
     subregions = read_subregions(request.subregions, grid) if request.subregions else None
     progress(stage, 5, FILES)
     lesions = read_mask(request.lesions, grid, role="lesion mask") if request.lesions else None
-    progress(stage, FILES, FILES)
-    for role in ("subregions", "lesions", "cord", "history"):
+    progress(stage, 6, FILES)
+    sac = read_mask(request.sac, grid, role="mask of the thecal sac") if request.sac else None
+    epidural = None
+    if request.epidural:
+        epidural = read_mask(request.epidural, grid, role="mask of tumour in the canal", may_be_empty=True)
+    for role in ("subregions", "lesions", "cord", "sac", "epidural", "history"):
         if path := getattr(request, role):
             described[role] = {"sha256": sha256_of(path), "source": "given", "notes": []}
-    calibration = calibration or lines.generic(request.kvp or scan.kvp)
+    progress(stage, 7, FILES)
+    calibration = calibration or _found_calibration(request, scan, level_map)
+    progress(stage, FILES, FILES)
+    unusable = unusable_voxels(grid)
     return Inputs(
         scan=scan,
         level_map=level_map,
         subregions=subregions,
         lesions=lesions,
         cord=cord,
+        sac=sac,
+        epidural=epidural,
+        unusable=grid.like(unusable, "mask") if unusable.any() else None,
         history=history,
-        calibration=lines.with_contrast_note(calibration, scan.contrast),
+        calibration=calibration,
         described=described,
     )
 
@@ -88,6 +104,13 @@ def _asked_calibration(request: Request) -> Calibration | None:
     if request.rods:
         return lines.from_rods([hu for hu, _ in request.rods], [mg_cc for _, mg_cc in request.rods])
     return None
+
+
+def _found_calibration(request: Request, scan: CtScan, level_map: LevelMap) -> Calibration:
+    """From the patient's own tissues where enough are found, else the general line."""
+    if request.generic:
+        return lines.with_contrast_note(lines.generic(request.kvp or scan.kvp), scan.contrast)
+    return internal(scan, level_map, kvp=request.kvp)
 
 
 def _segmented(scan: CtScan, scratch: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,13 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spondyl.anatomy.subregions import SubRegion
-from spondyl.canal.measure import measure_one
 from spondyl.core.errors import ModelError
 from spondyl.core.progress import Progress, silent
 from spondyl.core.volume import Volume
 from spondyl.lesions.detect import detect_in
 from spondyl.lesions.normal import LevelSample, Reference, collect_reference
-from spondyl.values.canal import CanalMeasure
 from spondyl.values.density import Calibration, DensityMeasure
 from spondyl.values.lesion import Lesion
 from spondyl.values.strength import LoadCase, Strength
@@ -38,7 +35,8 @@ class LevelTask:
     vertebra: Vertebra
     ct: Volume
     """A crop that covers the grid of the vertebra's parts with a margin."""
-    cord: Volume | None
+    unusable: np.ndarray | None
+    """Voxels of metal and its streaks on the grid of the vertebra's parts; None without any."""
     calibration: Calibration
     voxel_mm: float
     law: str
@@ -55,7 +53,6 @@ class LevelOutcome:
     lesions: tuple[Lesion, ...]
     density: DensityMeasure | None
     density_reason: str
-    canal: CanalMeasure
     strength: Strength | None
     strength_reason: str
 
@@ -66,16 +63,15 @@ def survey(task: LevelTask) -> LevelSample:
 
 
 def examine(task: LevelTask) -> LevelOutcome:
-    """Lesions, density, canal and strength of one vertebra."""
+    """Lesions, density and strength of one vertebra."""
     lesions = lesions_in(task)
     held = held_by(lesions)
-    density = measure_density(task.vertebra, task.ct, task.calibration, exclude=held)
+    density = measure_density(task.vertebra, task.ct, task.calibration, exclude=held, unusable=task.unusable)
     strengths, reason = strengths_of(task, lesions, density)
     return LevelOutcome(
         lesions=lesions,
         density=density,
-        density_reason="" if density else why_no_core(task.vertebra, exclude=held),
-        canal=measure_one(task.vertebra, cord=task.cord, lesions=lesions),
+        density_reason="" if density else why_no_core(task.vertebra, exclude=held, unusable=task.unusable),
         strength=strengths[0] if strengths else None,
         strength_reason=reason,
     )
@@ -175,9 +171,8 @@ def _bone_block(task: LevelTask, lesions: tuple[Lesion, ...]) -> BoneBlock:
 def relative_density_sd(calibration: Calibration, density: DensityMeasure | None) -> float:
     """Relative standard deviation of the density from the calibration, at this body's trabecular core.
 
-    Without a core, that of the slope. The sd of slope and intercept are taken as independent.
+    Without a core, that of the slope.
     """
     if density is None or density.trabecular_mg_cc <= 0:
         return calibration.slope_sd / calibration.slope_mg_cc_per_hu
-    sd_mg_cc = math.hypot(calibration.slope_sd * density.trabecular_hu, calibration.intercept_sd)
-    return sd_mg_cc / density.trabecular_mg_cc
+    return calibration.sd_mg_cc(density.trabecular_hu) / density.trabecular_mg_cc

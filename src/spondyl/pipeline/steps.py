@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from spondyl.anatomy.levels import Level
-from spondyl.canal.measure import cord_beside
 from spondyl.core.progress import Progress
 from spondyl.core.volume import Volume
 from spondyl.imaging.gate.quality import is_too_thick
@@ -94,12 +95,28 @@ def _task(inputs: Inputs, request: Request, quality: QualityReport, vertebra: Ve
     return LevelTask(
         vertebra=vertebra,
         ct=_around(inputs.scan.volume, vertebra),
-        cord=None if inputs.cord is None else cord_beside(vertebra, inputs.cord),
+        unusable=_on_parts(inputs.unusable, vertebra),
         calibration=inputs.calibration,
         voxel_mm=request.voxel_mm,
         law=request.law,
-        strength_barred="the slices are too thick for a finite-element model" if is_too_thick(entry) else "",
+        strength_barred=_barred(request, entry),
     )
+
+
+def _on_parts(mask: Volume | None, vertebra: Vertebra) -> np.ndarray | None:
+    """A mask on the CT's grid, on that of the vertebra's parts; None where it holds nothing."""
+    if mask is None:
+        return None
+    i, j, k = (int(n) for n in np.rint(mask.to_index(vertebra.parts.affine[:3, 3])))
+    di, dj, dk = vertebra.parts.shape
+    held = mask.crop((i, j, k), (i + di, j + dj, k + dk)).array
+    return np.ascontiguousarray(held) if held.any() else None
+
+
+def _barred(request: Request, entry: LevelQuality) -> str:
+    if not request.strength:
+        return "it was not asked for"
+    return "the slices are too thick for a finite-element model" if is_too_thick(entry) else ""
 
 
 def _around(ct: Volume, vertebra: Vertebra) -> Volume:

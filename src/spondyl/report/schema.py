@@ -34,12 +34,13 @@ from spondyl.report.parts import (
 )
 from spondyl.report.strength_parts import StrengthEstimate, TaskRatio, strength_estimate, task_ratios
 from spondyl.values.canal import CanalMeasure
+from spondyl.values.canal import Foramen as ForamenMeasure
 from spondyl.values.case import CaseResult, VertebraResult
 from spondyl.values.density import Calibration as CalibrationLine
 from spondyl.values.lesion import Lesion
 from spondyl.values.vertebra import Vertebra
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 
 class Scan(Measured):
@@ -106,6 +107,7 @@ class Density(Measured):
     trabecular_mg_cc: MgCc = Field(description="K2HPO4-equivalent")
     trabecular_mg_cc_interval: tuple[MgCc, MgCc] | None = Field(description="95 % from the calibration")
     core_volume_mm3: Mm3
+    unusable_share: Share = Field(description="of the core, left out for metal and its streaks")
 
 
 class LesionFinding(Measured):
@@ -123,17 +125,72 @@ class LesionFinding(Measured):
     cortex_breached: bool | None
 
 
+class Norm(Part):
+    """A measure beside the published mean of the same quantity."""
+
+    quantity: str
+    unit: str
+    measured: Mm
+    mean: Mm
+    sd: Mm
+    deviations: Unit = Field(description="standard deviations above the mean; null where the source gives none")
+    source: str
+    verified: bool
+
+
+class Foramen(Measured):
+    """The opening between this level's pedicle and that of the level below, on one side, as bone bounds it."""
+
+    below: str
+    side: Literal["left", "right"]
+    height_mm: Mm
+    width_mm: Mm
+    area_mm2: Mm2
+    fat_share: Share = Field(description="of the opening, with the CT numbers of fat")
+    area_to_other_side: Unit
+    area_to_neighbours: Unit
+
+
+class Compression(Part):
+    """What labels of cord, sac and tumour show at the worst cross-section."""
+
+    position_mm: Mm = Field(description="along the vertebra's z axis")
+    below_conus: bool = Field(description="true where the cord has ended: no ESCC grade, the sac's compression")
+    epidural_area_mm2: Mm2
+    canal_share: Share
+    sac_area_mm2: Mm2
+    sac_loss: Share
+    tumour_to_cord_mm: Mm
+    cord_area_share: Share
+    cord_shape_share: Share
+    cord_dent: Share
+    fluid_arc_share: Share
+    tumour_arc_deg: Degrees
+
+
 class Canal(Measured):
     positions_mm: tuple[Mm, ...] = Field(description="along the vertebra's z axis")
     areas_mm2: tuple[Mm2, ...] = Field(description="at each position; null where the bony ring is open")
+    open_areas_mm2: tuple[Mm2, ...] = Field(description="where it is open, bounded by bone and the rings next to it")
+    bounded_shares: tuple[Share, ...] = Field(description="of each cross-section's outline, where bone is met")
     min_area_mm2: Mm2
     ap_diameter_mm: Mm
     transverse_diameter_mm: Mm
+    pedicle_area_mm2: Mm2 = Field(description="at the middle of the pedicles")
+    pedicle_ap_mm: Mm
+    pedicle_transverse_mm: Mm
+    retropulsion_mm: Mm = Field(description="of the body's back wall behind the line of its neighbours'")
+    retropulsion_share: Share = Field(description="that over the canal's front-to-back diameter")
+    sac_area_mm2: Mm2
+    norms: tuple[Norm, ...]
+    foramina: tuple[Foramen, ...]
+    compression: Compression | None
     expected_area_mm2: Mm2
     area_loss: Share
     lesion_encroachment: Share
     cord_area_mm2: Mm2
     escc_grade: str | None
+    escc_possible: tuple[str, ...] = Field(description="every grade that the geometry allows within a voxel")
     escc_reason: str
 
 
@@ -199,6 +256,27 @@ class Classification(Part):
     citations: tuple[str, ...]
 
 
+class Tissue(Part):
+    """One of the patient's own tissues as the scan shows it."""
+
+    tissue: str
+    hu: Hu = Field(description="centre of the peak that its voxels make; null where none were found")
+    hu_sd: Hu
+    volume_mm3: Mm3
+    centre_mm: tuple[Mm, Mm, Mm] | None = Field(description="LPS")
+    used: bool
+    reason: str = Field(description="where it lies and why it was accepted, or why it was left out")
+
+
+class Contrast(Part):
+    """Whether intravenous contrast medium is in the scan."""
+
+    present: bool | None
+    blood_hu: Hu
+    rise_hu: Hu = Field(description="blood above what it has without contrast medium")
+    reason: str
+
+
 class Calibration(Measured):
     """density [mg/cc K2HPO4] = slope_mg_cc_per_hu * HU + intercept_mg_cc."""
 
@@ -206,14 +284,18 @@ class Calibration(Measured):
     intercept_mg_cc: Fine
     slope_sd_mg_cc_per_hu: Fine
     intercept_sd_mg_cc: Fine
+    covariance: Fine = Field(description="of slope and intercept")
     method: str
+    effective_energy_kev: Unit = Field(description="of an internal calibration")
+    tissues: tuple[Tissue, ...] = Field(description="what an internal calibration found in the patient")
+    contrast: Contrast | None
     citations: tuple[str, ...]
 
 
 class Assessment(Part):
     """The findings of one case."""
 
-    schema_version: Literal["1.1"]
+    schema_version: Literal["1.2"]
     disclaimer: str
     inputs: dict[str, dict[str, Any]] = Field(description="by role (ct, vertebrae, lesions, ...): sha256, kind, notes")
     history_given: bool
@@ -241,7 +323,7 @@ def from_case(case: CaseResult) -> Assessment:
     """The findings of a case as they are written. Raises RuleError when a cited key has no reference."""
     first = _first_lesion_numbers(case)
     return Assessment(
-        schema_version="1.1",
+        schema_version="1.2",
         disclaimer=DISCLAIMER,
         inputs=plain(case.inputs),
         history_given=case.history_given,
@@ -303,7 +385,11 @@ def calibration_part(line: CalibrationLine) -> Calibration:
         intercept_mg_cc=line.intercept_mg_cc,
         slope_sd_mg_cc_per_hu=line.slope_sd,
         intercept_sd_mg_cc=line.intercept_sd,
+        covariance=line.covariance,
         method=line.method,
+        effective_energy_kev=line.effective_energy_kev,
+        tissues=tuple(Tissue(**vars(tissue)) for tissue in line.tissues),
+        contrast=Contrast(**vars(line.contrast)) if line.contrast else None,
         citations=line.citations,
         notes=line.notes,
     )
@@ -368,6 +454,18 @@ def _lesion(lesion: Lesion, number: int) -> LesionFinding:
 
 def _canal(canal: CanalMeasure) -> Canal:
     fields = {name: getattr(canal, name) for name in Canal.model_fields}
+    rows = ("positions_mm", "areas_mm2", "open_areas_mm2", "bounded_shares")
     return Canal(
-        **fields | {"positions_mm": tuple(canal.positions_mm.tolist()), "areas_mm2": tuple(canal.areas_mm2.tolist())}
+        **fields
+        | {name: tuple(fields[name].tolist()) for name in rows}
+        | {
+            "norms": tuple(Norm(**vars(norm) | {"deviations": norm.deviations}) for norm in canal.norms),
+            "foramina": tuple(_foramen(foramen) for foramen in canal.foramina),
+            "compression": Compression(**vars(canal.compression)) if canal.compression else None,
+        }
     )
+
+
+def _foramen(foramen: ForamenMeasure) -> Foramen:
+    fields = {name: getattr(foramen, name) for name in Foramen.model_fields}
+    return Foramen(**fields | {"below": foramen.below.name})
