@@ -36,8 +36,7 @@ def costovertebral_points_mm(vertebra: Vertebra) -> dict[Side, NDArray[np.float6
         ("left", 1.0, SubRegion.PEDICLE_LEFT),
         ("right", -1.0, SubRegion.PEDICLE_RIGHT),
     ):
-        pedicle = _local(vertebra, part)
-        bone = _local(vertebra, SubRegion.BODY, part)
+        pedicle, bone = _local(vertebra, part), _local(vertebra, SubRegion.BODY)
         if not len(pedicle):
             continue
         # The pedicle's front is the back of the body there; its height is the joint's, or what the joint lies above.

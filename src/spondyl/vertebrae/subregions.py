@@ -24,8 +24,8 @@ TPTBOX_PARTS = {
 """Codes of TPTBox and SPINEPS (moeller2024)."""
 PEDICLE_WIDTH_MM = 8.0
 """Where the transverse process begins, aside of the canal, where the pedicles themselves are not seen."""
-PEDICLE_WIDTHS_MM = (3.0, 18.0)
-"""Own choice: a little more than what pedicles measure (panjabi1991, panjabi1992: 4 to 18 mm from T4 to L5)."""
+PEDICLE_WIDTHS_MM = (3.0, 10.0)
+"""Own choice: what pedicles measure from T1 to L4; in T1 a transverse process that reaches forward is none."""
 PEDICLE_SHARE = 0.6
 """Own choice: further aside than this share of the canal's half width, before its middle, bone is pedicle."""
 PEDICLE_SPAN = 0.5
