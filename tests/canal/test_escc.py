@@ -165,8 +165,8 @@ def test_measures_behind_the_grade():
     assert found.tumour_to_cord_mm == pytest.approx(1.5, abs=0.25)
     assert found.cord_area_share == pytest.approx(1.0, abs=0.02)
     assert found.fluid_arc_share == 1.0
-    ring = graded(CASES["3"])[Level.T8].compression
-    assert ring.tumour_arc_deg == 360
+    ring = graded(CASES["3"], (0.5, 0.5, 0.8))[Level.T8].compression
+    assert ring.tumour_arc_deg >= 350  # told in steps of 5 degrees
     assert ring.cord_area_share == pytest.approx(3.4 * 2.4 / 12, abs=0.04)
 
 

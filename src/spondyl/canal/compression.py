@@ -16,6 +16,7 @@ from spondyl.canal.escc import Known, Section, Verdict
 from spondyl.canal.sections import (
     SQUARE,
     Stack,
+    along_rays,
     arc_deg,
     dent,
     depth_to_width,
@@ -24,12 +25,13 @@ from spondyl.canal.sections import (
     middle_of,
     outline_of,
     outlines_mm,
+    radii_about,
     sampled,
     surface_points,
 )
 from spondyl.canal.surface import surface_of
 from spondyl.canal.trace import REACH_MM, Stretch
-from spondyl.canal.tube import PLANE_STEP_MM, Array
+from spondyl.canal.tube import PLANE_STEP_MM, RAYS, Array, polygon_areas_mm2
 from spondyl.core.volume import Volume
 from spondyl.values.canal import Compression
 from spondyl.values.vertebra import Vertebra
@@ -48,6 +50,10 @@ APART = 0.3
 """Own choice: a sac label that holds less of the cord than this was drawn around it (fluid only)."""
 OUTSIDE_NOTE = 0.10
 """Own choice: from this share of the cord outside of canal or sac on it is said; labels' edges differ by less."""
+UNTOUCHED_MM = 1.5
+"""Own choice: tumour nearer to the sac's border than a voxel or two may have moved it."""
+UNTOUCHED_SHARE = 0.25
+"""Own choice: a shorter part of the border says little of the whole sac's size."""
 HALF = 0.5
 """Own choice: a cord label may miss a slice or two of a level, not more than half of it."""
 OUTSIDE_BARS = 0.50
@@ -157,7 +163,8 @@ def _course(stretch: Stretch, labels: Labels) -> _Course:
         None if mask is None else surface_of([mask], path, REACH_MM)
         for mask in (labels.cord, labels.sac, labels.epidural)
     ]
-    cord, sac, tumour = (sampled(tube, surface) for surface in surfaces)
+    cord, sac = (sampled(tube, surface, smooth=True) for surface in surfaces[:2])
+    tumour = sampled(tube, surfaces[2], smooth=False)
     n = len(path)
     swallowed, out_of_canal, out_of_sac = np.zeros(n), np.zeros(n), np.zeros(n)
     canal = outlines_mm(tube)
@@ -313,12 +320,37 @@ def _section(course: _Course, plane: int) -> Section:
 
 
 def _sac_loss(course: _Course, plane: int) -> float | None:
-    """What is missing of the sac: of the size that free planes show, or of its own convex hull."""
-    if course.stack.sac_mm is None or not course.sac_mm2[plane] > 0:
-        return None if course.stack.sac_mm is None else 1.0
-    expected = course.expected(plane, course.sac_mm2)
-    smaller = 0.0 if expected is None else 1 - float(course.sac_mm2[plane]) / expected
-    return max(0.0, smaller, course.dent_beyond("sac", plane, course.sac_mm2))
+    """What is missing of the sac: of what free planes and its own untouched border show, or of its convex hull."""
+    sac = course.stack.sac_mm
+    if sac is None or not course.sac_mm2[plane] > 0:
+        return None if sac is None else 1.0
+    return max(0.0, _area_missing(course, plane, sac), course.dent_beyond("sac", plane, course.sac_mm2))
+
+
+def _area_missing(course: _Course, plane: int, sac: NDArray[np.float32]) -> float:
+    """1 - the sac's area over the free planes' outline, scaled to fit the border here that no tumour touches.
+
+    Levels differ in size, so that a line between the planes above and below alone would be wrong by a tenth.
+    """
+    sides = course.free(plane, course.sac_mm2)
+    if not sides:
+        return 0.0
+    centres = np.array([np.median([middle_of(sac[p]) for p in side], axis=0) for side in sides])
+    at = [float(np.mean(side)) for side in sides]
+    centre = np.array([np.interp(plane, at, centres[:, axis]) for axis in (0, 1)])
+    free = np.array(
+        [
+            np.median([radii_about(sac[p], where) for p in side], axis=0)
+            for side, where in zip(sides, centres, strict=True)
+        ]
+    )
+    usual = np.array([np.interp(plane, at, free[:, ray]) for ray in range(RAYS)])
+    here = radii_about(sac[plane], centre)
+    tumour = course.stack.tumour_mm
+    touched = tumour is not None and along_rays(tumour[plane], centre, usual) < UNTOUCHED_MM
+    untouched = ~np.asarray(touched) & (here > 0)
+    scale = float(np.median(here[untouched] / usual[untouched])) if untouched.mean() >= UNTOUCHED_SHARE else 1.0
+    return float(1 - course.sac_mm2[plane] / (scale**2 * polygon_areas_mm2(usual)))
 
 
 def _cord_share(course: _Course, plane: int, sizes: Array, wrong: float, *, both_ways: bool) -> Known | None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 from skimage.measure import find_contours
 
 from spondyl.canal.surface import Surface
-from spondyl.canal.tube import ANGLES, PIXEL_MM, Array, Tube
+from spondyl.canal.tube import ANGLES, DIRECTIONS, PIXEL_MM, Array, Tube
 
 LINE = np.arange(-22.0, 22.0 + PIXEL_MM / 2, PIXEL_MM)
 SQUARE = np.stack(np.meshgrid(LINE, LINE, indexing="ij"), axis=-1)
@@ -44,11 +45,19 @@ def covered(distance_mm: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.clip(0.5 - distance_mm / PIXEL_MM, 0.0, 1.0)
 
 
-def sampled(tube: Tube, surface: Surface | None) -> NDArray[np.float32] | None:
-    """Distances to one label in all planes, (n, m, m)."""
+def sampled(tube: Tube, surface: Surface | None, *, smooth: bool) -> NDArray[np.float32] | None:
+    """Distances to one label in all planes, (n, m, m).
+
+    smooth: average a label's steps over a voxel, so that the smallest distance to it is not that of one step; for
+    cord and sac, which are many voxels thick, and not for a thin layer of tumour.
+    """
     if surface is None:
         return None
-    return np.stack([surface.outside_mm(tube.path.lps_mm(p, SQUARE)) for p in range(len(tube.path.centres_mm))])
+    found = np.stack([surface.outside_mm(tube.path.lps_mm(p, SQUARE)) for p in range(len(tube.path.centres_mm))])
+    if not smooth:
+        return found
+    sigma = surface.voxel_mm / PIXEL_MM
+    return np.asarray(ndimage.gaussian_filter(found, (0.0, sigma, sigma), mode="nearest"))
 
 
 def outlines_mm(tube: Tube) -> NDArray[np.float32]:
@@ -69,9 +78,10 @@ def outline_of(distance_mm: NDArray[np.float32]) -> Array | None:
 
 
 def surface_points(distance_mm: NDArray[np.float32]) -> Array | None:
-    """All contours of a label in one plane, its holes' as well, (k, 2) in mm."""
+    """All contours of a label in one plane, (k, 2) in mm; of a layer thinner than a pixel its pixels."""
     contours = _contours(distance_mm)
-    return np.concatenate(contours) if contours else None
+    points = np.concatenate(contours) if contours else SQUARE[distance_mm < PIXEL_MM / 2]
+    return points if len(points) else None
 
 
 def _contours(distance_mm: NDArray[np.float32]) -> list[Array]:
@@ -131,6 +141,28 @@ def middle_of(distance_mm: NDArray[np.float32]) -> Array | None:
     weight = covered(distance_mm)
     total = float(weight.sum())
     return None if total <= 0 else np.asarray((SQUARE * weight[..., None]).sum(axis=(0, 1)) / total)
+
+
+def radii_about(distance_mm: NDArray[np.float32], centre: Array) -> Array:
+    """Distance from a point within a label to its surface along each ray, (RAYS,)."""
+    steps = np.arange(0.0, LINE[-1] - np.abs(centre).max(), PIXEL_MM / 2)
+    value = _at(distance_mm, centre + steps[None, :, None] * DIRECTIONS[:, None, :])
+    left = value >= 0
+    first = np.where(left.any(axis=1), left.argmax(axis=1), steps.size - 1)
+    rows = np.arange(len(value))
+    before, after = value[rows, np.maximum(first - 1, 0)], value[rows, first]
+    share = np.where(first > 0, np.clip(before / np.minimum(before - after, -1e-6), 0, 1), 0.0)
+    return np.asarray(PIXEL_MM / 2 * (np.maximum(first - 1, 0) + share))
+
+
+def along_rays(distance_mm: NDArray[np.float32], centre: Array, radii_mm: Array) -> Array:
+    """A label's distance at the end of each ray, (RAYS,)."""
+    return _at(distance_mm, centre + radii_mm[:, None] * DIRECTIONS)
+
+
+def _at(distance_mm: NDArray[np.float32], points: Array) -> Array:
+    index = np.moveaxis((points - LINE[0]) / PIXEL_MM, -1, 0)
+    return np.asarray(ndimage.map_coordinates(distance_mm, index, order=1, mode="nearest", output=np.float64))
 
 
 def _bins(points: Array, middle: Array) -> NDArray[np.intp]:
