@@ -192,7 +192,7 @@ def test_below_the_conus_there_is_no_escc():
 
 
 def test_density_by_age_follows_the_published_line():
-    """L1 226 HU below 30 years, 2.5 HU less a year (pickhardt, dossier J)."""
+    """L1 226 HU below 30 years, 2.5 HU less a year (jang2019)."""
     assert trabecular_hu(Level.L1, "male", 27) == pytest.approx(226)
     assert trabecular_hu(Level.L1, "male", 60) == pytest.approx(226 - 2.5 * 33)
     assert density_of_hu(hu_of_density(123.0)) == pytest.approx(123.0)

@@ -29,7 +29,7 @@ TUMOUR_HU = 45.0
 
 L1_HU_AT = (226.0, 27.0)
 L1_HU_PER_YEAR = -2.5
-"""L1 by age on CT, without regard to sex (pickhardt2019, dossier J)."""
+"""L1 by age on CT, without regard to sex (jang2019)."""
 FEMALE_HU_AT_65 = -12.0
 """Own choice: women lose more after the menopause; zero below 50, this at 65, and on in proportion."""
 LEAST_TRABECULAR_HU = 25.0
@@ -42,7 +42,8 @@ LEVEL_FACTOR = {
     Level.T8: 1.11, Level.T9: 1.09, Level.T10: 1.06, Level.T11: 1.03, Level.T12: 1.02, Level.T13: 1.01,
     Level.L1: 1.0, Level.L2: 0.98, Level.L3: 0.96, Level.L4: 0.97, Level.L5: 1.0, Level.L6: 1.0, Level.S1: 0.9,
 }  # fmt: skip
-"""Density of the body's core over L1's: C2, C5, T12 and L4 after dossier J (quantitative CT), others between them."""
+"""Density of the body's core over L1's: C2, C5, T12 and L4 after quantitative CT of healthy adults (PMID 11176311),
+others an own choice between them."""
 ARCH_FACTOR = 1.25
 """Own choice: the spongiosa of pedicles and processes is denser than that of the body."""
 

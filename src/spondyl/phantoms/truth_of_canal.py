@@ -15,19 +15,19 @@ STEP_MM = 0.25
 """Own choice: of the lattice in a plane; an ellipse of 8 mm then errs by under 0.1 %, as a test shows."""
 PLANE_MM = 0.5
 LEAST_EPIDURAL_MM2 = 3.0
-"""Below it there is no epidural tumour (dossier C2)."""
+"""Below it there is no epidural tumour (own choice; bilsky2010 gives no numbers)."""
 SAC_DEFORMED = 0.05
-"""Share of the sac's area lost from which it is deformed (dossier C2)."""
+"""Own choice: share of the sac's area lost from which it is deformed."""
 ABUTMENT_MM = 1.0
-"""A tumour this near to the cord abuts on it (dossier C2: one voxel, 0.5 to 1 mm)."""
+"""A tumour this near to the cord abuts on it (own choice: one voxel of a fine scan)."""
 CORD_AREA_LEFT = 0.90
-"""A cord with less of its area is compressed (dossier C2: 0.85 to 0.90)."""
+"""A cord with less of its area is compressed (own choice)."""
 CORD_MOVED_MM = 1.0
-"""A cord moved by more is compressed (dossier C2)."""
+"""A cord moved by more is compressed (own choice; bilsky2010 gives no numbers)."""
 CORD_SHAPE = 0.85
-"""Own choice for dossier C2's two SD of the AP/RL ratio: a cord flattened below this share of its own ratio."""
+"""Own choice, about two SD in healthy adults (pam50_metrics): a cord whose depth over width falls below this share."""
 CSF_VISIBLE = 0.10
-"""Share of the cord's outline with fluid before it from which CSF is visible (dossier C2: 5 to 10 %)."""
+"""Share of the cord's outline with fluid before it from which CSF is visible (own choice)."""
 CSF_MM = 0.6
 LEAST_CORD_HALF_MM = 1.5
 """Own choice: below it the cord has ended, and ESCC is not defined."""
@@ -111,7 +111,7 @@ def _compression(scene: Scene, placed: Placed) -> dict[str, Any]:
         found["escc_reason"] = "below the conus: sac compression, not ESCC"
     else:
         found["escc"] = worst["grade"] if worst else "0"
-        found["escc_reason"] = "from the shapes, by the thresholds in dossier C2"
+        found["escc_reason"] = "from the shapes, by the thresholds of the truth"
     return found
 
 
