@@ -15,6 +15,7 @@ from spondyl.lesions.detect import detect_in, detect_lesions
 from spondyl.lesions.normal import collect_reference, fit_reference
 from spondyl.values.vertebra import Frame
 
+SIDES = {SubRegion[f"{part}_LEFT"]: SubRegion[f"{part}_RIGHT"] for part in ("PEDICLE", "LAMINA", "FACET", "TRANSVERSE")}
 LESIONS = (
     Ball(Level.T10, (8, 0, 0), 6, -110),
     Ball(Level.L1, (-8, -3, 2), 6, 300),
@@ -158,3 +159,56 @@ def test_a_vein_in_every_body_is_anatomy():
 def test_metal_is_no_lesion():
     ct = changed(healthy(), Level.L2, lambda p: (p[..., 0] ** 2 + p[..., 2] ** 2 < 9) & (np.abs(p[..., 1]) < 12), 3500)
     assert detect_lesions(ct, healthy().vertebrae) == {}
+
+
+def test_a_mirrored_patient_has_mirrored_lesions():
+    """The body's x axis turned round in scan and masks alike: what was left is right, and nothing else changes."""
+    spine = sick()
+    mirror = np.diag([-1.0, 1.0, 1.0, 1.0])
+    swap = {int(a): int(b) for a, b in SIDES.items()} | {int(b): int(a) for a, b in SIDES.items()}
+    table = np.array([swap.get(n, n) for n in range(max(SubRegion) + 1)], dtype=np.uint8)
+    turned = {
+        level: replace(
+            v,
+            frame=Frame(mirror[:3, :3] @ v.frame.origin_mm, mirror[:3, :3] @ v.frame.axes @ mirror[:3, :3]),
+            parts=Volume(table[v.parts.array], mirror @ v.parts.affine, "label"),
+        )
+        for level, v in spine.vertebrae.items()
+    }
+    straight = detect_lesions(spine.ct, spine.vertebrae)
+    found = detect_lesions(Volume(spine.ct.array, mirror @ spine.ct.affine, "HU"), turned)
+    assert list(found) == list(straight)
+    for level in found:
+        assert [one.kind for one in found[level]] == [one.kind for one in straight[level]]
+        assert found[level][0].volume_mm3 == pytest.approx(straight[level][0].volume_mm3, rel=0.02)
+        assert found[level][0].centroid_lps_mm[0] == pytest.approx(-straight[level][0].centroid_lps_mm[0], abs=0.3)
+
+
+def test_more_mineral_is_found_at_least_as_surely():
+    sure = []
+    for contrast_hu in (150, 300):
+        spine = make_spine(lesions=(Ball(Level.L1, (-8, -3, 2), 6, contrast_hu),), seed=8)
+        found = detect_lesions(spine.ct, spine.vertebrae).get(Level.L1, ())
+        sure.append(max((lesion.confidence for lesion in found), default=0.0))
+    assert sure[1] >= sure[0]
+    assert sure[1] > 0.9
+
+
+def test_a_dense_pedicle_is_found_against_the_other_side():
+    spine = make_spine(lesions=(Ball(Level.T12, (13, 14, 3), 6, 600),), seed=4)
+    (lesion,) = detect_lesions(spine.ct, spine.vertebrae)[Level.T12]
+    assert lesion.kind == "blastic"
+    assert lesion.pedicles_touched == ("left",)
+
+
+def test_lytic_and_dense_parts_among_each_other_are_one_mixed_lesion():
+    spine = make_spine(lesions=(Ball(Level.L1, (0, 0, 0), 8, 600), Ball(Level.L1, (3, 0, 0), 5.5, -110)), seed=9)
+    (lesion,) = detect_lesions(spine.ct, spine.vertebrae)[Level.L1]
+    assert lesion.kind == "mixed"
+
+
+def test_bone_equally_dense_on_both_sides_is_built_so():
+    def both(p):
+        return ((np.abs(p[..., 0]) - 14) ** 2 + (p[..., 1] - 28) ** 2 + (p[..., 2] - 3) ** 2) < 30
+
+    assert detect_lesions(changed(healthy(), Level.T12, both, 500), healthy().vertebrae) == {}

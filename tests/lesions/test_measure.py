@@ -136,3 +136,24 @@ def test_diameter_lies_between_centres_and_corners(voxels, spacing_mm):
     assert between <= diameter + 1e-9
     assert diameter <= between + np.linalg.norm(spacing_mm) + 1e-9
     assert longest_diameter_mm(mask[::-1], grid) == pytest.approx(diameter)
+
+
+def test_what_a_lesion_broke_is_told_by_place():
+    back = described(spine_with(Ball(Level.L2, (0, 10.5, 0), 7, -110)))
+    assert back.posterior_wall_breached is True
+    front = described(spine_with(Ball(Level.L2, (0, -9.5, 0), 6.5, -110)))
+    assert front.posterior_wall_breached is False
+    assert 0 < front.cortex_breached_share < 0.2
+    assert front.endplate_breached_share == 0
+    assert front.costovertebral_touched is None, "L2 bears no ribs"
+    top = described(spine_with(Ball(Level.L2, (0, 0, 8), 7, -110)))
+    assert top.endplate_breached_share > 0.02
+
+
+def test_growth_into_the_canal_is_told_from_growth_outward():
+    canal = described(spine_with(Ball(Level.L2, (0, 16, 0), 6, -110)))
+    assert canal.canal_mm3 > 200
+    assert canal.canal_mm3 > canal.soft_tissue_mm3
+    outward = described(spine_with(Ball(Level.L2, (0, -15, 0), 7, -110)))
+    assert outward.soft_tissue_mm3 > 200
+    assert outward.canal_mm3 == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -15,7 +14,8 @@ from spondyl.anatomy.subregions import SubRegion
 from spondyl.core.volume import Volume
 from spondyl.lesions.normal import Expected, expect, fit_reference, sample_of, smooth
 from spondyl.lesions.place import Place, crop_to, locate
-from spondyl.values.lesion import Lesion, LesionType
+from spondyl.lesions.reach import reach_of
+from spondyl.values.lesion import Lesion, LesionType, Side
 from spondyl.values.vertebra import Vertebra
 
 TYPING_SMOOTHING_MM = 1.2
@@ -28,16 +28,6 @@ MIXED_SHARE = 0.25
 PART_SHARE = 0.02
 PART_MM3 = 30.0
 """Own choice: a part counts as touched from 30 mm3 (a 4 mm ball) or 2 % of the lesion, whichever is less."""
-THICK_SLICE_MM = 3.0
-"""Own choice: a wall of about 0.5 mm can't be judged in thicker slices."""
-WALL_MM = 2.0
-"""Own choice: the densest voxel within this distance of the surface is the wall's; bears a mask 1 to 2 voxels off."""
-BREACH_MM2 = 25.0
-"""Own choice: a missing patch of 5 mm by 5 mm; vessels' entries are smaller."""
-OUTGROWTH_MM3 = 100.0
-"""Own choice: this much lesion outside the bone (a 6 mm ball) is growth through the cortex, not a mask's edge."""
-STAIRCASE = 2 / 3
-"""Mean projected share of a smooth surface's voxel faces: the faces of a ball have 3/2 of its area."""
 
 
 def describe(
@@ -75,12 +65,16 @@ def describe_at(
     origin: Literal["given", "detected"],
     confidence: float | None,
     notes: tuple[str, ...],
+    kind: LesionType | None = None,
 ) -> Lesion:
     """`describe` for who has the crop, the places and the normal density at hand."""
     grid = vertebra.parts
-    kind, doubts = lesion_type(array, hu, place, expected, grid)
+    doubts: tuple[str, ...] = ()
+    if kind is None:
+        kind, doubts = lesion_type(array, hu, place, expected, grid)
     body = vertebra.mask(SubRegion.BODY)
     touched = parts_touched(array, vertebra)
+    reach = reach_of(array, hu, place, vertebra, touched, given=origin == "given")
     centroid = grid.to_lps(np.argwhere(array).mean(axis=0))
     return Lesion(
         mask=grid.like(array, "mask"),
@@ -92,11 +86,24 @@ def describe_at(
         mean_hu=float(hu[array].mean()),
         body_share=float((array & body).sum() / body.sum()) if body.any() else 0.0,
         parts_touched=touched,
-        cortex_breached=cortex_breached(array, hu, place, vertebra, touched),
+        cortex_breached=reach.cortex_breached,
         origin=origin,
         confidence=confidence,
-        notes=notes + doubts,
+        notes=notes + doubts + reach.notes,
+        cortex_breached_share=reach.cortex_breached_share,
+        endplate_breached_share=reach.endplate_breached_share,
+        posterior_wall_breached=reach.posterior_wall_breached,
+        pedicles_touched=_sides(touched, SubRegion.PEDICLE_LEFT, SubRegion.PEDICLE_RIGHT),
+        facets_touched=_sides(touched, SubRegion.FACET_LEFT, SubRegion.FACET_RIGHT),
+        costovertebral_touched=reach.costovertebral_touched,
+        canal_mm3=reach.canal_mm3,
+        soft_tissue_mm3=reach.soft_tissue_mm3,
     )
+
+
+def _sides(touched: tuple[SubRegion, ...], left: SubRegion, right: SubRegion) -> tuple[Side, ...]:
+    sides: tuple[tuple[Side, SubRegion], ...] = (("left", left), ("right", right))
+    return tuple(side for side, part in sides if part in touched)
 
 
 def lesion_type(
@@ -104,8 +111,8 @@ def lesion_type(
 ) -> tuple[LesionType, tuple[str, ...]]:
     """Lytic, blastic or mixed, by the shares of voxels below and above the normal of their place; and doubts."""
     normal, spread = expected.field(place)
-    arch = mask & place.arch & ~place.core
-    typed = mask & (place.core | place.arch) & np.isfinite(normal)
+    arch = mask & (place.kind > 0)
+    typed = mask & np.isfinite(normal)
     doubts: tuple[str, ...] = ()
     if typed.sum() < 0.1 * mask.sum() or not typed.any():
         typed = mask & (place.depth_mm > 0) if (mask & (place.depth_mm > 0)).any() else mask
@@ -115,7 +122,7 @@ def lesion_type(
             base = float(np.median(hu[rest])) if rest.any() else 0.0
         normal = np.full(mask.shape, base, dtype=np.float32)
         doubts += ("type read against the body's spongy bone: little of the lesion lies where bone is comparable",)
-    deviation = smooth(hu, typed, TYPING_SMOOTHING_MM, grid, seen_from=0.0)[typed] - normal[typed]
+    deviation = smooth(hu, typed, TYPING_SMOOTHING_MM, grid)[typed] - normal[typed]
     margin = np.where(arch[typed], np.fmax(TYPE_MARGIN_HU, spread[typed]), TYPE_MARGIN_HU)
     lytic, blastic = int((deviation < -margin).sum()), int((deviation > margin).sum())
     if lytic + blastic < MIXED_SHARE * typed.sum():
@@ -147,58 +154,3 @@ def parts_touched(mask: NDArray[np.bool_], vertebra: Vertebra) -> tuple[SubRegio
     counts = np.bincount(vertebra.parts.array[mask].astype(np.intp), minlength=max(SubRegion) + 1)
     enough = min(PART_MM3 / vertebra.parts.voxel_volume_mm3, max(1.0, PART_SHARE * mask.sum()))
     return tuple(part for part in SubRegion if counts[part] >= enough)
-
-
-def cortex_breached(
-    mask: NDArray[np.bool_],
-    hu: NDArray[np.float32],
-    place: Place,
-    vertebra: Vertebra,
-    touched: tuple[SubRegion, ...],
-) -> bool | None:
-    """True when the lesion grows out of the bone or the wall over it has gone; None when the scan can't tell.
-
-    The wall's density at a surface voxel is the greatest within 2 mm. It has gone where that is less than the least
-    tenth of the same vertebra's wall elsewhere, and less than midway from spongy bone to the usual wall.
-    """
-    grid = vertebra.parts
-    if max(grid.spacing_mm) > THICK_SLICE_MM or set(touched) & set(vertebra.cut_parts):
-        return None
-    bone = place.depth_mm > 0
-    if (mask & ~bone).sum() * grid.voxel_volume_mm3 >= OUTGROWTH_MM3 and (mask & bone).any():
-        return True
-    surface = bone & ~ndimage.binary_erosion(bone, border_value=1)
-    reach = _ball(WALL_MM, grid)
-    over = surface & ndimage.binary_dilation(mask, reach)
-    healthy = surface & ~over & ~place.arch
-    if not over.any() or healthy.sum() < 50:
-        return False if not over.any() else None
-    wall = ndimage.maximum_filter(np.where(np.isfinite(hu), hu, -1000), footprint=reach)
-    spongy = place.body_core & ~mask
-    middle = float(np.median(hu[spongy])) if spongy.any() else 0.0
-    gone_below = min(float(np.percentile(wall[healthy], 10)), (middle + float(np.median(wall[healthy]))) / 2)
-    patches = cc3d.connected_components((over & (wall < gone_below)).astype(np.uint8), connectivity=26)
-    areas = _face_area_mm2(bone, grid)
-    per_patch = np.bincount(patches.ravel(), weights=areas.ravel())[1:] * STAIRCASE
-    return bool(per_patch.size and per_patch.max() >= BREACH_MM2)
-
-
-def _ball(radius_mm: float, grid: Volume) -> NDArray[np.bool_]:
-    """Footprint of a ball on the grid, at least one voxel each way in plane."""
-    reach = [max(1, int(radius_mm / step)) if step <= radius_mm else 0 for step in grid.spacing_mm]
-    offsets = np.meshgrid(
-        *[np.arange(-r, r + 1) * step for r, step in zip(reach, grid.spacing_mm, strict=True)], indexing="ij"
-    )
-    return sum(axis**2 for axis in offsets) <= radius_mm**2 + 1e-6
-
-
-def _face_area_mm2(bone: NDArray[np.bool_], grid: Volume) -> NDArray[np.float64]:
-    """Area of each bone voxel's faces that look outside."""
-    padded = np.pad(bone, 1, mode="edge")
-    area = np.zeros(bone.shape)
-    for axis in range(3):
-        face = grid.voxel_volume_mm3 / grid.spacing_mm[axis]
-        for shift in (-1, 1):
-            beside = np.roll(padded, shift, axis)[1:-1, 1:-1, 1:-1]
-            area += face * (bone & ~beside)
-    return area

@@ -1,7 +1,6 @@
-"""Where each voxel of a vertebra lies: how deep under its surface, and in which cell of its anatomy.
+"""Where each voxel of a vertebra lies: which part, how deep under the surface, where across the body.
 
-Parts that the scan cuts off and bone near metal belong to no cell: they are no measure of normal bone and are not
-judged.
+Parts that the scan cuts off and bone near metal have no kind: they are no measure of normal bone and are not judged.
 """
 
 from __future__ import annotations
@@ -16,25 +15,30 @@ from spondyl.anatomy.subregions import SubRegion
 from spondyl.core.volume import Volume
 from spondyl.values.vertebra import Vertebra
 
-LEFT_RIGHT_CELLS, BACK_CELLS, UP_CELLS = 2, 3, 3
-"""Body cells by distance from the midline (left and right folded), front to back, bottom to top. Own choice: about
-1 cm each in a lumbar body, the smallest that still holds enough voxels at 2.5 mm slices in a T3."""
-BODY_CELLS = LEFT_RIGHT_CELLS * BACK_CELLS * UP_CELLS
-ARCH_CELLS = (
+KINDS = (
+    (SubRegion.BODY,),
     (SubRegion.PEDICLE_LEFT, SubRegion.PEDICLE_RIGHT),
     (SubRegion.LAMINA_LEFT, SubRegion.LAMINA_RIGHT),
     (SubRegion.FACET_LEFT, SubRegion.FACET_RIGHT),
     (SubRegion.TRANSVERSE_LEFT, SubRegion.TRANSVERSE_RIGHT),
     (SubRegion.SPINOUS,),
 )
-CORE_CELLS = BODY_CELLS + len(ARCH_CELLS)
-"""Cells of spongy bone: the body's and the core of each kind of arch part."""
-CELLS = CORE_CELLS + len(ARCH_CELLS)
-"""And each kind of arch part as a whole, cortex included: most of the arch is too thin to have a core in CT."""
-CORTEX_MM = 2.5
-"""Own choice: wall or endplate (about 0.5 mm) plus the scanner's blur and a mask that errs by one in-plane voxel."""
+"""Parts that are alike; left and right of a kind are one, so that each side is held against the other."""
+BODY_KIND = 0
+LEFT_RIGHT_CELLS, BACK_CELLS, UP_CELLS = 2, 3, 5
+"""Body cells by distance from the midline (left and right folded), front to back, bottom to top. Own choice: the
+smallest that still hold enough voxels at 2.5 mm slices in a T3."""
+BODY_CELLS = LEFT_RIGHT_CELLS * BACK_CELLS * UP_CELLS
+CELLS = BODY_CELLS + len(KINDS) - 1
+DEPTHS_MM = (1.2, 2.4, 3.6, 5.0)
+"""Own choice: borders of the layers under the surface: wall, wall blurred, what a mask one voxel off makes of it."""
+LAYERS = len(DEPTHS_MM) + 1
+SPONGY_MM = 3.6
+"""Own choice: deeper lies no wall (about 0.5 mm), even blurred and with a mask that errs by a voxel or two."""
 COLUMN_MM = 3.0
 """Own choice: footprint of the columns along the vertebra's axis in which the distance to the endplates is taken."""
+VEIN_LEFT, VEIN_BACK, VEIN_UP = 0.15, 0.1, 0.3
+"""Own choice, after the place of the basivertebral foramen [tzika2021]; relative to the body."""
 METAL_HU, METAL_MM = 2500.0, 5.0
 """Own choice: no bone is that dense; streaks and blur spoil what lies this near."""
 RIM_PERCENT = 2.0
@@ -53,27 +57,29 @@ class Place:
     """From the lower to the upper endplate of the voxel's own column; NaN outside the body."""
     endplate_mm: NDArray[np.float32]
     """Along the vertebra's axis to the nearer endplate; NaN outside the body."""
-    core_cell: NDArray[np.int8]
-    """Of voxels deep enough to hold no cortex, below CORE_CELLS; -1 elsewhere."""
-    arch_cell: NDArray[np.int8]
-    """Of every voxel of the arch, from CORE_CELLS on; -1 elsewhere."""
+    kind: NDArray[np.int8]
+    """Index into `KINDS`; -1 outside and where bone is not judged."""
+    cell: NDArray[np.int16]
+    """Cell and layer as one index, below CELLS * LAYERS; -1 where bone is not judged."""
 
     @property
-    def any_cell(self) -> NDArray[np.int8]:
-        """The core's cell where there is a core, else the arch's."""
-        return np.where(self.core, self.core_cell, self.arch_cell)
+    def bone(self) -> NDArray[np.bool_]:
+        return self.depth_mm > 0
 
     @property
-    def core(self) -> NDArray[np.bool_]:
-        return self.core_cell >= 0
+    def judged(self) -> NDArray[np.bool_]:
+        return self.kind >= 0
 
     @property
-    def body_core(self) -> NDArray[np.bool_]:
-        return (self.core_cell >= 0) & (self.core_cell < BODY_CELLS)
+    def at_vein(self) -> NDArray[np.bool_]:
+        """Where the basivertebral vein runs: in the midline of the back half, at mid-height [tzika2021]."""
+        with np.errstate(invalid="ignore"):
+            return (np.abs(self.left) < VEIN_LEFT) & (self.back > VEIN_BACK) & (np.abs(self.up) < VEIN_UP)
 
     @property
-    def arch(self) -> NDArray[np.bool_]:
-        return self.arch_cell >= 0
+    def spongy(self) -> NDArray[np.bool_]:
+        """The body's core, free of wall and endplate."""
+        return (self.kind == BODY_KIND) & (self.depth_mm > SPONGY_MM)
 
 
 def crop_to(ct: Volume, vertebra: Vertebra) -> NDArray[np.float32]:
@@ -86,11 +92,6 @@ def crop_to(ct: Volume, vertebra: Vertebra) -> NDArray[np.float32]:
     return np.ascontiguousarray(crop.array, dtype=np.float32)
 
 
-def clear_of_cortex_mm(grid: Volume) -> float:
-    """Depth beyond which a voxel holds no cortex: at least one whole voxel along the thickest axis."""
-    return max(CORTEX_MM, 1.05 * max(grid.spacing_mm))
-
-
 def locate(vertebra: Vertebra, hu: NDArray[np.float32]) -> Place:
     """The place of every voxel of one vertebra; `hu` on the grid of its parts tells where metal is."""
     parts = vertebra.parts
@@ -99,35 +100,35 @@ def locate(vertebra: Vertebra, hu: NDArray[np.float32]) -> Place:
     is_body = parts.array == int(SubRegion.BODY)
     nowhere = np.full(parts.shape, np.nan, dtype=np.float32)
     left, back, up, endplate = nowhere.copy(), nowhere.copy(), nowhere.copy(), nowhere.copy()
-    cell = np.full(parts.shape, -1, dtype=np.int8)
-    arch_cell = cell.copy()
-    for number, folded in enumerate(ARCH_CELLS):
-        members = np.isin(parts.array, [int(part) for part in folded])
-        cell[members], arch_cell[members] = BODY_CELLS + number, CORE_CELLS + number
+    kinds = np.full(max(SubRegion) + 1, -1, dtype=np.int8)
+    for number, members in enumerate(KINDS):
+        kinds[[int(part) for part in members]] = number
+    kinds[[int(part) for part in vertebra.cut_parts]] = -1
+    kind = kinds[parts.array]
+    kind[_near_metal(hu, parts)] = -1
+    cell = np.where(kind > 0, kind + BODY_CELLS - 1, -1).astype(np.int16)
     if is_body.any():
         local = vertebra.frame.to_local(parts.to_lps(np.argwhere(is_body)))
         low, high = np.percentile(local[:, :2], [RIM_PERCENT, 100 - RIM_PERCENT], axis=0)
         across = np.clip(2 * (local[:, :2] - low) / np.maximum(high - low, 1e-6) - 1, -1, 1)
         bottom, top = _column_ends(local)
-        height = np.maximum(top - bottom, 1e-6)
         left[is_body], back[is_body] = across.T
-        up[is_body] = 2 * (local[:, 2] - bottom) / height - 1
+        up[is_body] = 2 * (local[:, 2] - bottom) / np.maximum(top - bottom, 1e-6) - 1
         endplate[is_body] = np.minimum(local[:, 2] - bottom, top - local[:, 2])
         cell[is_body] = (
             _bin(np.abs(left[is_body]) * 2 - 1, LEFT_RIGHT_CELLS) * BACK_CELLS + _bin(back[is_body], BACK_CELLS)
         ) * UP_CELLS + _bin(up[is_body], UP_CELLS)
-    cell[depth <= clear_of_cortex_mm(parts)] = -1
-    cut = np.isin(parts.array, [int(part) for part in vertebra.cut_parts])
-    cut |= _near_metal(hu, parts)
-    cell[cut], arch_cell[cut] = -1, -1
-    return Place(depth.astype(np.float32), left, back, up, endplate, cell, arch_cell)
+    layered = (cell * LAYERS + np.digitize(depth, DEPTHS_MM)).astype(np.int16)
+    layered[kind < 0] = -1
+    return Place(depth.astype(np.float32), left, back, up, endplate, kind, layered)
 
 
 def _near_metal(hu: NDArray[np.float32], grid: Volume) -> NDArray[np.bool_]:
     metal = hu > METAL_HU
     if not metal.any():
         return metal
-    return ndimage.distance_transform_edt(~metal, sampling=grid.spacing_mm) <= METAL_MM
+    near: NDArray[np.bool_] = ndimage.distance_transform_edt(~metal, sampling=grid.spacing_mm) <= METAL_MM
+    return near
 
 
 def _bin(value: NDArray, count: int) -> NDArray[np.intp]:

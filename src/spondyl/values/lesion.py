@@ -10,6 +10,8 @@ from spondyl.anatomy.subregions import SubRegion
 from spondyl.core.volume import Volume
 
 LesionType = Literal["lytic", "blastic", "mixed"]
+Side = Literal["left", "right"]
+"""The patient's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,3 +33,15 @@ class Lesion:
     confidence: float | None
     """0 to 1 for a detected lesion; None for a given mask."""
     notes: tuple[str, ...] = ()
+    cortex_breached_share: float | None = None
+    """Share of the vertebra's surface whose wall has gone over the lesion, 0 to 1."""
+    endplate_breached_share: float | None = None
+    """The same of the surface of both endplates."""
+    posterior_wall_breached: bool | None = None
+    pedicles_touched: tuple[Side, ...] = ()
+    facets_touched: tuple[Side, ...] = ()
+    costovertebral_touched: tuple[Side, ...] | None = None
+    """None where the vertebra bears no ribs."""
+    canal_mm3: float | None = None
+    soft_tissue_mm3: float | None = None
+    """How much of the mask lies in the canal and in other soft tissue; None when it was not looked for (see notes)."""

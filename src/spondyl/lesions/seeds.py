@@ -1,0 +1,119 @@
+"""Seeds of lesions: connected windows whose evidence for tumour exceeds what is asked, grown to their edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cc3d
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from spondyl.anatomy.subregions import ARCH
+from spondyl.core.volume import Volume
+from spondyl.lesions.boundary import ball, grow
+from spondyl.lesions.normal import Expected
+from spondyl.lesions.place import BODY_KIND, Place
+from spondyl.lesions.search import MOST_NATS, evidence
+from spondyl.values.lesion import LesionType
+from spondyl.values.vertebra import Vertebra
+
+LEAST_NATS: dict[LesionType, tuple[tuple[float, float], ...]] = {
+    "lytic": ((0.9, 0.4), (0.5, -0.2), (0.5, -0.2), (0.5, -0.2), (0.6, 0.0), (0.5, -0.2)),
+    "blastic": ((1.2, 0.5), (1.8, 1.1), (2.2, 1.5), (2.3, 1.6), (3.4, 2.9), (2.4, 1.6)),
+}
+"""Own choice: mean evidence a voxel from which a window is called tumour, by kind of part (`place.KINDS`) and window:
+above what untouched bone of a degenerative chest CT shows at its worst place, but for a few. Compact bone of the arch
+is as dense as tumour, so there more is asked."""
+SOUND_HU, SOUND_NATS = 115.0, (0.45, 0.0)
+"""Own choice: in a body with spongy bone this dense, chance holes in its marrow look less like soft tissue."""
+ASYMMETRY_NATS = 1.0
+"""Own choice: dense bone of the arch must outdo the other side by this much a voxel; both sides alike are built so."""
+MIRROR_MM = 3.0
+"""Own choice: the two sides of an arch match each other to this."""
+SEED_VOXELS = 2
+MERGE_MM = 1.5
+"""Own choice: seeds of one type whose edges come this near are one lesion."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cluster:
+    mask: NDArray[np.bool_]
+    kind: LesionType
+    surplus: float
+    """Greatest evidence above what is asked, nats a voxel."""
+
+
+def clusters_in(hu: NDArray[np.float32], place: Place, vertebra: Vertebra, expected: Expected) -> list[Cluster]:
+    """Lytic and blastic clusters of one vertebra, each with its edge."""
+    normal, _ = expected.field(place)
+    windows = evidence(hu, place, expected, vertebra.parts)
+    sound = min(expected.base_hu, expected.own_hu) > SOUND_HU
+    found: list[Cluster] = []
+    kinds: tuple[tuple[LesionType, float], ...] = (("lytic", -1.0), ("blastic", 1.0))
+    for kind, sign in kinds:
+        asked: NDArray[np.float64] = np.array(LEAST_NATS[kind])[place.kind]
+        if kind == "lytic" and sound:
+            asked = np.where((place.kind == BODY_KIND)[..., None], SOUND_NATS, asked)
+        surplus = np.max([window - asked[..., n] for n, window in enumerate(windows[kind])], axis=0)
+        if kind == "blastic":
+            _hold_against_other_side(surplus, windows[kind][0], [one.mask for one in found], place, vertebra)
+        numbered = cc3d.connected_components((surplus > 0).astype(np.uint8), connectivity=26)
+        for number in np.flatnonzero(np.bincount(numbered.ravel()) >= SEED_VOXELS)[1:]:
+            seed = numbered == number
+            mask = grow(seed, sign, hu, normal, place, vertebra.parts)
+            if mask.any():
+                found.append(Cluster(mask, kind, float(surplus[seed].max())))
+    return found
+
+
+def _hold_against_other_side(
+    surplus: NDArray[np.float32],
+    window: NDArray[np.float32],
+    lost: list[NDArray[np.bool_]],
+    place: Place,
+    vertebra: Vertebra,
+) -> None:
+    """Lowers the surplus of the arch to what exceeds the mirrored place; where that is cut off or lost, to nothing."""
+    arch = (place.kind > BODY_KIND) & (surplus > 0)
+    if not arch.any():
+        return
+    if set(vertebra.cut_parts) & ARCH:
+        surplus[arch] = -np.inf
+        return
+    grid = vertebra.parts
+    best = ndimage.maximum_filter(np.where(np.isfinite(window), window, -MOST_NATS), footprint=ball(MIRROR_MM, grid))
+    if lost:
+        near = ndimage.distance_transform_edt(~np.any(lost, axis=0), sampling=grid.spacing_mm) <= 3 * MIRROR_MM
+        best[near] = MOST_NATS
+    local = vertebra.frame.to_local(grid.to_lps(np.argwhere(arch)))
+    index = grid.to_index(vertebra.frame.to_lps(local * [-1, 1, 1]))
+    there = ndimage.map_coordinates(best, index.T, order=1, mode="nearest")
+    surplus[arch] = np.minimum(surplus[arch], window[arch] - there - ASYMMETRY_NATS)
+
+
+def merged(clusters: list[Cluster], grid: Volume) -> list[Cluster]:
+    """Clusters of one type that touch are one; of two types that share voxels, the surer keeps them."""
+    out: list[Cluster] = []
+    kinds: tuple[LesionType, ...] = ("lytic", "blastic")
+    for kind in kinds:
+        same = [one for one in clusters if one.kind == kind]
+        if not same:
+            continue
+        union = np.any([one.mask for one in same], axis=0)
+        near = union
+        if len(same) > 1:
+            near = ndimage.distance_transform_edt(~union, sampling=grid.spacing_mm) <= MERGE_MM / 2
+        numbered = cc3d.connected_components(near.astype(np.uint8), connectivity=26)
+        for number in range(1, int(numbered.max()) + 1):
+            here = numbered == number
+            held = [one.surplus for one in same if (one.mask & here).any()]
+            if held:
+                out.append(Cluster(union & here, kind, max(held)))
+    taken = np.zeros(grid.shape, dtype=bool)
+    kept = []
+    for one in sorted(out, key=lambda one: -one.surplus):
+        if (free := one.mask & ~taken).any():
+            kept.append(Cluster(free, one.kind, one.surplus))
+            taken |= free
+    return kept
