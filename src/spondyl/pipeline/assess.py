@@ -13,7 +13,7 @@ from spondyl.core.progress import Progress, Stopwatch, silent
 from spondyl.core.provenance import versions
 from spondyl.imaging.gate.quality import check_levels
 from spondyl.lesions.detect import CITATIONS as lesions_citations
-from spondyl.pipeline.findings import loads_on, sins_of
+from spondyl.pipeline.findings import fracture_at, loads_on, sins_of
 from spondyl.pipeline.inputs import Inputs, read_inputs
 from spondyl.pipeline.levels import LevelOutcome, examine
 from spondyl.pipeline.request import Request
@@ -66,6 +66,8 @@ def assess(request: Request, progress: Progress = silent) -> CaseResult:
         history_given=inputs.history is not None,
         lesions_given=inputs.lesions is not None,
         cord=inputs.cord,
+        sac=inputs.sac,
+        epidural=inputs.epidural,
         citations=_room_citations(inputs, results),
         inputs=inputs.described,
         provenance={"versions": versions(), "parameters": request.parameters()},
@@ -81,6 +83,8 @@ def _results(
     canals: Mapping[Level, CanalMeasure],
 ) -> tuple[VertebraResult, ...]:
     results = []
+    lesions = {level: outcome.lesions for level, outcome in outcomes.items()}
+    looked = inputs.epidural is not None
     for entry in quality.levels:
         if entry.level not in outcomes:
             results.append(VertebraResult(level=entry.level, quality=entry))
@@ -95,6 +99,7 @@ def _results(
                 density_reason=outcome.density_reason,
                 lesions=outcome.lesions,
                 canal=canals[entry.level],
+                fracture=fracture_at(entry.level, vertebrae, lesions, canals[entry.level], looked_in_canal=looked),
                 strength=outcome.strength,
                 strength_reason=outcome.strength_reason,
                 loads=loads_on(entry.level, outcome.strength, inputs.history),

@@ -10,12 +10,18 @@ from spondyl.anatomy.subregions import POSTEROLATERAL
 from spondyl.clinical import sins
 from spondyl.clinical.history import History
 from spondyl.clinical.loads import load_to_strength, task_loads
+from spondyl.values.canal import CanalMeasure
 from spondyl.values.findings import Item, LevelFindings
+from spondyl.values.fracture import Fracture, FractureFacts
 from spondyl.values.lesion import Lesion
 from spondyl.values.load import Ratio, TaskLoad
 from spondyl.values.score import ScoreResult
 from spondyl.values.strength import Strength
 from spondyl.values.vertebra import Geometry, Vertebra
+from spondyl.vertebrae.fracture import fracture_of
+
+RETROPULSED_MM = 3.0
+"""Own choice: a back wall this far behind its neighbours' line holds a fragment and not a bulge of the mask."""
 
 
 def sins_of(
@@ -58,10 +64,14 @@ def _collapse(geometry: Geometry, lesions: Sequence[Lesion]) -> Item:
 
 
 def _posterolateral(vertebra: Vertebra, lesions: Sequence[Lesion]) -> Item:
-    touched = {part for lesion in lesions for part in lesion.parts_touched}
+    touched = {
+        side
+        for lesion in lesions
+        for side in (*lesion.pedicles_touched, *lesion.facets_touched, *(lesion.costovertebral_touched or ()))
+    }
     # A side that the scan cuts may hide a lesion: unknown unless one is seen there.
     sides = {
-        side: True if parts & touched else None if parts & set(vertebra.cut_parts) else False
+        side: True if side in touched else None if parts & set(vertebra.cut_parts) else False
         for side, parts in POSTEROLATERAL.items()
     }
     return sins.posterolateral_item(sides["left"], sides["right"])
@@ -91,6 +101,49 @@ def _worst(values: Collection[float | None]) -> float | None:
 def _largest(values: Collection[float | None]) -> float | None:
     """Most kyphotic: lordosis is no deformity here, so the sign counts."""
     return None if None in values or not values else max(v for v in values if v is not None)
+
+
+def fracture_at(
+    level: Level,
+    vertebrae: Mapping[Level, Vertebra],
+    lesions: Mapping[Level, Sequence[Lesion]],
+    canal: CanalMeasure,
+    *,
+    looked_in_canal: bool,
+) -> Fracture | None:
+    """Height lost at one level as a finding of its own, with what lesions and canal say of its cause."""
+    here = lesions[level]
+    facts = FractureFacts(
+        pedicle_involved=_any([bool(lesion.pedicles_touched) for lesion in here]),
+        bone_destroyed=_any([_destroys(lesion) for lesion in here]),
+        # Soft tissue beside the bone is seen only where a mask holds it: without one its absence is not known.
+        paravertebral_mass=_any([_holds(lesion.soft_tissue_mm3) for lesion in here]) if here else None,
+        epidural_mass=_epidural(here, canal, looked_in_canal=looked_in_canal),
+        retropulsed_fragment=None if canal.retropulsion_mm is None else canal.retropulsion_mm >= RETROPULSED_MM,
+        other_metastases=any(found for other, found in lesions.items() if other is not level),
+    )
+    return fracture_of(vertebrae[level], facts, vertebrae)
+
+
+def _destroys(lesion: Lesion) -> bool | None:
+    if lesion.kind == "blastic":
+        return False
+    return lesion.cortex_breached
+
+
+def _epidural(here: Sequence[Lesion], canal: CanalMeasure, *, looked_in_canal: bool) -> bool | None:
+    if canal.compression is not None and canal.compression.epidural_area_mm2 > 0:
+        return True
+    return _any([_holds(lesion.canal_mm3) for lesion in here] + ([False] if looked_in_canal else [None]))
+
+
+def _holds(volume_mm3: float | None) -> bool | None:
+    return None if volume_mm3 is None else volume_mm3 > 0
+
+
+def _any(answers: Sequence[bool | None]) -> bool | None:
+    """Yes as soon as one says yes; unknown while one is unknown; else no."""
+    return True if True in answers else None if None in answers else False
 
 
 def loads_on(level: Level, strength: Strength | None, history: History | None) -> tuple[tuple[TaskLoad, Ratio], ...]:

@@ -9,6 +9,7 @@ from spondyl.anatomy.levels import Level
 from spondyl.core.volume import Volume
 from spondyl.values.canal import CanalMeasure
 from spondyl.values.density import Calibration, DensityMeasure
+from spondyl.values.fracture import Fracture
 from spondyl.values.lesion import Lesion
 from spondyl.values.level_map import LevelMap
 from spondyl.values.load import Ratio, TaskLoad
@@ -31,6 +32,8 @@ class VertebraResult:
     """Why there is no density, when there is none."""
     lesions: tuple[Lesion, ...] = ()
     canal: CanalMeasure | None = None
+    fracture: Fracture | None = None
+    """None where the loss of height can't be judged; the vertebra's geometry says why."""
     strength: Strength | None = None
     strength_reason: str = ""
     """Why there is no strength, when there is none."""
@@ -61,6 +64,10 @@ class CaseResult:
     """versions, parameters."""
     stage_seconds: dict[str, float]
     """Wall time by stage; shown on the terminal, never in the JSON, which must be the same on every run."""
+    sac: Volume | None = None
+    """Mask of the thecal sac, when one was given."""
+    epidural: Volume | None = None
+    """Mask of tumour in the canal, when one was given; empty: looked for, not found."""
 
 
 @dataclass(frozen=True, eq=False)
