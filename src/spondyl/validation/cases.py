@@ -81,9 +81,16 @@ def take(case: Case) -> Record:
     try:
         found = case.record()
     except SpondylError as error:
-        found = {"failed": f"{error.what} {error.remedy}"}
+        found = {"failed": _without_paths(f"{error.what} {error.remedy}", case)}
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"case": case.name, "seconds": time.perf_counter() - start, "peak_mb": peak_mb, **found}
+
+
+def _without_paths(message: str, case: Case) -> str:
+    """Records are shared: a path can hold a name."""
+    for path in (case.ct, case.vertebrae) if isinstance(case, ScanCase) else ():
+        message = message.replace(str(path), "its file")
+    return message
 
 
 def _phantom_record(case: PhantomCase) -> Record:
