@@ -46,8 +46,8 @@ def test_command(command: str, tmp_path: Path):
     run = subprocess.run(words, cwd=ROOT, capture_output=True, encoding="utf-8", env=UTF8, timeout=900, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     if "--out" in words or words[:2] == ["make", "demo"]:
-        page = "strength.html" if "strength" in words else "report.html"
-        assert (tmp_path / "out" / page).is_file()
+        made = {"strength": "strength.html", "phantom": "truth.json", "implant": "truth.json"}
+        assert (tmp_path / "out" / made.get(words[1], "report.html")).is_file()
     if words[:2] == ["make", "demo"]:
         assert (tmp_path / "strength" / "strength.html").is_file()
 
