@@ -39,7 +39,7 @@ def coloured(png: bytes, colour: str) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ["axial", "coronal"])
 def test_a_lesion_on_the_patients_left_is_on_the_right_of_the_picture(case: CaseResult, name: str) -> None:
-    picture = vertebra_pictures(lesion_level(case), case.scan.volume, None)[name]
+    picture = vertebra_pictures(lesion_level(case), case.scan.volume, {})[name]
     outline = coloured(to_png(picture), LESION_COLOUR)
     assert len(outline) > 50
     assert outline[:, 1].min() > 0.5
@@ -143,7 +143,7 @@ def test_a_scan_without_frames_still_gives_a_picture_of_the_spine(case: CaseResu
     findings = dict.fromkeys((result.level for result in bare), Finding.NOT_ASSESSED)
     picture = spine_picture(replace(case, vertebrae=bare), findings)
     assert sum(outline.hatched for outline in picture.outlines) == 2 * len(bare)
-    assert vertebra_pictures(bare[0], case.scan.volume, None) == {}
+    assert vertebra_pictures(bare[0], case.scan.volume, {}) == {}
 
 
 def test_a_cord_mask_is_outlined(case: CaseResult) -> None:
@@ -151,7 +151,7 @@ def test_a_cord_mask_is_outlined(case: CaseResult) -> None:
         case.scan.volume.to_lps(np.stack(np.indices(case.scan.volume.shape), axis=-1))
     )
     cord: Volume = case.scan.volume.like(np.hypot(local[..., 0], local[..., 1] - 24) < 5, "mask")
-    pictures = vertebra_pictures(lesion_level(case), case.scan.volume, cord)
+    pictures = vertebra_pictures(lesion_level(case), case.scan.volume, {"cord or its sheath": cord})
     assert any(outline.title.startswith("cord") for outline in pictures["axial"].outlines)
 
 

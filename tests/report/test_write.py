@@ -11,7 +11,7 @@ from synthetic_case import LEVELS, synthetic_case
 
 from spondyl.core.citations import cite
 from spondyl.core.errors import OutputError
-from spondyl.report import words
+from spondyl.report import phrases
 from spondyl.report.write import write_report
 
 VOID = {"meta", "br", "input"}
@@ -196,19 +196,19 @@ def test_a_folder_that_is_not_empty_or_not_there_is_refused(tmp_path: Path) -> N
     ],
 )
 def test_a_note_becomes_a_reason_said_once(note: str, said: str) -> None:
-    assert said in words.because([note])
+    assert said in phrases.because([note])
 
 
 def test_a_reason_is_never_borrowed_from_another_measure() -> None:
     notes = ["The wedge could not be fitted."]
-    assert "see the notes" in words.because(notes, "width")
-    assert "wedge" in words.because(notes, "wedge")
-    assert "no reason was recorded" in words.because([])
+    assert "see the notes" in phrases.because(notes, "width")
+    assert "wedge" in phrases.because(notes, "wedge")
+    assert "no reason was recorded" in phrases.because([])
 
 
 def test_numbers_are_written_with_their_unit_and_no_more_digits_than_they_bear() -> None:
-    assert words.number(4123.0, "N", -1) == "4\u2009120\u00a0N"
-    assert words.number(-0.04, "mm", 1) == "0.0\u00a0mm"
-    assert words.number(-3.26, "mm", 1) == "\u22123.3\u00a0mm"
-    assert words.number(None, "mm") == "not measured"
-    assert words.interval((0.1, None), "%") == "interval not known"
+    assert phrases.number(4123.0, "N", -1) == "4\u2009120\u00a0N"
+    assert phrases.number(-0.04, "mm", 1) == "0.0\u00a0mm"
+    assert phrases.number(-3.26, "mm", 1) == "\u22123.3\u00a0mm"
+    assert phrases.number(None, "mm") == "not measured"
+    assert phrases.interval((0.1, None), "%") == "interval not known"

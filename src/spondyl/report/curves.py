@@ -6,14 +6,14 @@ Every drawing carries its numbers as text too, for those who can't see it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
+from spondyl.report.chart import Scale, round_step, scale, svg
 from spondyl.report.strength_parts import StrengthEstimate, TaskRatio, Uncertainty
 from spondyl.values.strength import LoadCase
 
-Scale = Callable[[float], float]
 WIDE, HIGH = 420.0, 240.0
 TASKS_WIDE, NAMES, VALUES = 640.0, 300.0, 116.0
 """Width of the tasks' drawing, and of the columns of names and of values in it."""
@@ -30,10 +30,10 @@ def curve_svg(estimate: StrengthEstimate) -> Markup:
     strain, load = estimate.curve.strain, tuple(factor * value for value in estimate.curve.load)
     if len(strain) < 2 or max(load) <= 0:
         return Markup("")
-    right, step = float(strain[-1] or 1.0), _tick(max(*load, *band))
+    right, step = float(strain[-1] or 1.0), round_step(max(*load, *band))
     top = step * math.ceil(1.02 * max(*load, *band) / step)
-    x = _scale(0, right, LEFT, WIDE - RIGHT)
-    y = _scale(0, top, HIGH - BOTTOM, TOP)
+    x = scale(0, right, LEFT, WIDE - RIGHT)
+    y = scale(0, top, HIGH - BOTTOM, TOP)
     points = " ".join(f"{x(s or 0.0):.1f},{y(f):.1f}" for s, f in zip(strain, load, strict=True))
     parts = [_axes(x, y, right, top, step, unit, torsion=torsion)]
     if len(band) == 2:
@@ -50,7 +50,7 @@ def curve_svg(estimate: StrengthEstimate) -> Markup:
         for s, f in zip(strain, load, strict=True)
     ]
     said = f"Load against strain: highest {max(load):.{0 if max(load) >= 100 else 1}f} {unit}."
-    return _svg("".join(parts), WIDE, HIGH, said)
+    return svg("".join(parts), WIDE, HIGH, said)
 
 
 def spreads_svg(spreads: Sequence[Uncertainty]) -> Markup:
@@ -60,7 +60,7 @@ def spreads_svg(spreads: Sequence[Uncertainty]) -> Markup:
     ordered = sorted(spreads, key=lambda entry: (entry.low_share or 0.0) - (entry.high_share or 0.0))
     reach = max(0.1, *(max(-(entry.low_share or 0.0), entry.high_share or 0.0) for entry in ordered))
     high = 22.0 * len(ordered) + 24
-    x = _scale(-reach, reach, 90, WIDE - 110)
+    x = scale(-reach, reach, 90, WIDE - 110)
     parts = [f'<line class="axis" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="4" y2="{high - 18:.1f}"/>']
     for row, entry in enumerate(ordered):
         top = 6 + 22 * row
@@ -71,7 +71,7 @@ def spreads_svg(spreads: Sequence[Uncertainty]) -> Markup:
         parts.append(f'<text x="{WIDE}" y="{top + 10}" text-anchor="end">{_signed(low)} / {_signed(upper)}</text>')
     parts.append(f'<text x="{x(0):.1f}" y="{high - 4:.1f}" text-anchor="middle">change of the failure load</text>')
     said = "; ".join(f"{e.source} {_signed(e.low_share or 0.0)} to {_signed(e.high_share or 0.0)}" for e in ordered)
-    return _svg("".join(parts), WIDE, high, f"What the failure load is uncertain by: {said}.")
+    return svg("".join(parts), WIDE, high, f"What the failure load is uncertain by: {said}.")
 
 
 def tasks_svg(tasks: Sequence[TaskRatio]) -> Markup:
@@ -82,7 +82,7 @@ def tasks_svg(tasks: Sequence[TaskRatio]) -> Markup:
     ends = [end for task in known for end in (task.load_to_strength, *(task.load_to_strength_range or ()))]
     top = max(1.25, min(4.0, max(float(end) for end in ends if end is not None)))
     high = 22.0 * len(known) + 24
-    x = _scale(0, top, NAMES, TASKS_WIDE - VALUES)
+    x = scale(0, top, NAMES, TASKS_WIDE - VALUES)
     parts = [f'<line class="axis" x1="{x(0):.1f}" x2="{x(top):.1f}" y1="{high - 20:.1f}" y2="{high - 20:.1f}"/>']
     parts.append(f'<line class="level" x1="{x(1):.1f}" x2="{x(1):.1f}" y1="2" y2="{high - 20:.1f}"/>')
     for tick in range(int(top) + 1):
@@ -97,7 +97,7 @@ def tasks_svg(tasks: Sequence[TaskRatio]) -> Markup:
         parts.append(f'<text x="{TASKS_WIDE}" y="{at + 4}" text-anchor="end">{_ratio(task)}</text>')
         parts.append(f'<text x="0" y="{at + 4}">{escape(task.words)}</text>')
     said = "; ".join(f"{task.words} {_ratio(task)}" for task in known)
-    return _svg("".join(parts), TASKS_WIDE, high, f"Load over strength by task: {said}.")
+    return svg("".join(parts), TASKS_WIDE, high, f"Load over strength by task: {said}.")
 
 
 def _ratio(task: TaskRatio) -> str:
@@ -107,10 +107,6 @@ def _ratio(task: TaskRatio) -> str:
         return text
     low, high = (f"{end:.2g}" if end else "0" for end in task.load_to_strength_range)
     return f"{text} ({low} to {high})"
-
-
-def _scale(low: float, high: float, start: float, stop: float) -> Scale:
-    return lambda value: start + (value - low) / (high - low) * (stop - start)
 
 
 def _axes(x: Scale, y: Scale, right: float, top: float, up: float, unit: str, *, torsion: bool) -> str:
@@ -136,18 +132,6 @@ def _axes(x: Scale, y: Scale, right: float, top: float, up: float, unit: str, *,
     )
 
 
-def _tick(highest: float) -> float:
-    """A round step that goes three to six times into the highest value."""
-    power = 10.0 ** math.floor(math.log10(highest / 3))
-    return float(max(step for step in (1, 2, 5) if step * power <= highest / 3) * power)
-
-
 def _signed(share: float) -> str:
     told = round(100 * share)
     return f"{'+' if told > 0 else '−' if told < 0 else '±'}{abs(told)} %"
-
-
-def _svg(inside: str, wide: float, high: float, said: str) -> Markup:
-    return Markup(
-        f'<svg class="chart" viewBox="0 0 {wide:.0f} {high:.0f}" role="img" aria-label="{escape(said)}">{inside}</svg>'
-    )

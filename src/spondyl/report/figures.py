@@ -7,7 +7,8 @@ patient's left is on the right of the picture.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from spondyl.anatomy.subregions import POSTEROLATERAL, SubRegion
 from spondyl.core.volume import Volume
 from spondyl.report.picture import Label, Line, Outline, Picture
-from spondyl.values.case import VertebraResult
+from spondyl.values.case import CaseResult, VertebraResult
 from spondyl.values.strength import LoadCase, Strength
 from spondyl.values.vertebra import Vertebra
 
@@ -33,6 +34,8 @@ CONTOUR_MM = 0.6
 SMOOTH_SAMPLES = 1.0
 """Takes the voxels' stairs from an outline and moves it by less than a voxel."""
 SCALE_BAR_MM = 20.0
+SAME_CUT_MM = 3.0
+"""Two cuts closer than this show the same."""
 
 _SIDES = frozenset().union(*POSTEROLATERAL.values())
 OUTLINES = {
@@ -40,8 +43,16 @@ OUTLINES = {
     "pedicles and facets": ("#f0e442", tuple(sorted(_SIDES))),
     "laminae and processes": ("#009e73", tuple(sorted(set(SubRegion) - _SIDES - {SubRegion.BODY}))),
 }
-SEEN = {"sagittal": "", "coronal": ", seen from the front", "axial": ", seen from below"}
-LESION_COLOUR, CANAL_COLOUR, CORD_COLOUR = "#d55e00", "#cc79a7", "#e69f00"
+LESION_COLOUR, CANAL_COLOUR = "#d55e00", "#cc79a7"
+LABELS = {
+    "thecal sac": ("#ffffff", 0.0),
+    "cord or its sheath": ("#e69f00", 0.0),
+    "tumour in the canal": ("#b79cff", 0.35),
+}
+"""Colour and veil of what given labels show in the canal."""
+WORST = "axial, worst"
+"""Name of the further axial cut where tumour in the canal takes most."""
+SEEN = {"sagittal": "", "coronal": ", seen from the front", "axial": ", seen from below", WORST: ", seen from below"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +93,7 @@ def rings(inside: NDArray, px: float, at: tuple[float, float] = (0.0, 0.0)) -> t
 
 
 def cuts_of(result: VertebraResult) -> tuple[Cut, ...]:
-    """Sagittal, coronal and axial, through the body's centre or through the largest lesion."""
+    """Sagittal, coronal, axial through the body's centre or the largest lesion; axial at the worst compression too."""
     vertebra = result.vertebra
     assert vertebra is not None
     voxels = vertebra.parts.to_lps(np.argwhere(vertebra.parts.array > 0))
@@ -106,24 +117,49 @@ def cuts_of(result: VertebraResult) -> tuple[Cut, ...]:
         where = "through the pedicles" if normal[2] and through[2] and not result.lesions else place
         return Cut(name, middle - (right + down) * side / 2, right, down, side, letters, where)
 
-    return (
+    cuts = (
         cut("sagittal", y, -z, ("A", "P", "S", "I")),
         cut("coronal", x, -z, ("R", "L", "S", "I")),
         cut("axial", x, y, ("R", "L", "A", "P")),
     )
+    worst = result.canal.compression if result.canal else None
+    if worst is None or not worst.epidural_area_mm2 or abs(worst.position_mm - through[2]) < SAME_CUT_MM:
+        return cuts
+    corner = cuts[2].corner * (1 - z) + worst.position_mm * z
+    return (*cuts, replace(cuts[2], name=WORST, corner=corner, place="where tumour takes most of the canal"))
 
 
-def vertebra_pictures(result: VertebraResult, ct: Volume, cord: Volume | None) -> dict[str, Picture]:
-    """`sagittal`, `coronal`, `axial` and, with a strength, `load`; empty when there is no vertebra to show."""
+def labels_of(case: CaseResult) -> dict[str, Volume]:
+    """The given masks of what lies in the canal, by their names in `LABELS`."""
+    given = {"thecal sac": case.sac, "cord or its sheath": case.cord, "tumour in the canal": case.epidural}
+    return {title: mask for title, mask in given.items() if mask is not None}
+
+
+def outlines_of(case: CaseResult) -> dict[str, str]:
+    """What the cuts of this case outline, and in which colour."""
+    shown = {title: colour for title, (colour, _) in OUTLINES.items()}
+    if any(result.canal and result.canal.lumen is not None for result in case.vertebrae):
+        shown["spinal canal"] = CANAL_COLOUR
+    shown |= {title: LABELS[title][0] for title in labels_of(case)}
+    return shown | ({"lesion": LESION_COLOUR} if any(result.lesions for result in case.vertebrae) else {})
+
+
+def vertebra_pictures(result: VertebraResult, ct: Volume, labels: Mapping[str, Volume]) -> dict[str, Picture]:
+    """`sagittal`, `coronal`, `axial`, that of the worst compression where there is one and, with a strength, `load`.
+
+    Empty when there is no vertebra to show. `labels` as `labels_of` gives them.
+    """
     if result.vertebra is None or not result.vertebra.parts.array.any():
         return {}
-    pictures = {cut.name: _cut_picture(result, result.vertebra, cut, ct, cord) for cut in cuts_of(result)}
+    pictures = {cut.name: _cut_picture(result, result.vertebra, cut, ct, labels) for cut in cuts_of(result)}
     if result.strength is not None:
         pictures["load"] = load_picture(result.level.name, result.strength)
     return pictures
 
 
-def _cut_picture(result: VertebraResult, vertebra: Vertebra, cut: Cut, ct: Volume, cord: Volume | None) -> Picture:
+def _cut_picture(
+    result: VertebraResult, vertebra: Vertebra, cut: Cut, ct: Volume, labels: Mapping[str, Volume]
+) -> Picture:
     frame = vertebra.frame
     pixels = ct.sample(frame.to_lps(cut.points(CUT_PX)), order=1, outside=AIR_HU)
     coarse = frame.to_lps(cut.points(round(cut.side_mm / CONTOUR_MM)))
@@ -141,20 +177,24 @@ def _cut_picture(result: VertebraResult, vertebra: Vertebra, cut: Cut, ct: Volum
     ]
     if result.canal is not None and result.canal.lumen is not None:
         drawn.append(outline(result.canal.lumen, "spinal canal", CANAL_COLOUR))
-    if cord is not None:
-        drawn.append(outline(_near(cord, coarse), "cord or its sheath", CORD_COLOUR))
+    for title, mask in labels.items():
+        drawn.append(outline(_near(mask, coarse), title, *LABELS[title]))
     for lesion in result.lesions:
         drawn.append(outline(lesion.mask, f"{lesion.kind} lesion, {lesion.origin}", LESION_COLOUR, 0.18))
     bar = SCALE_BAR_MM * CUT_PX / cut.side_mm
     return Picture(
         grey(pixels),
-        f"{cut.name.capitalize()} cut of {result.level.name} {cut.place}"
+        f"{_named(cut)} cut of {result.level.name} {cut.place}"
         + (", with the lesion outlined." if result.lesions else "."),
         tuple(e for e in drawn if e.rings),
         (Line(10, CUT_PX - 10, 10 + bar, CUT_PX - 10, width=2),),
         (*_edge_letters(cut.letters), Label(10, CUT_PX - 19, f"{SCALE_BAR_MM:.0f} mm", size=11)),
-        f"{cut.name.capitalize()}, {cut.place}{SEEN[cut.name]}.",
+        f"{_named(cut)}, {cut.place}{SEEN[cut.name]}.",
     )
+
+
+def _named(cut: Cut) -> str:
+    return cut.name.partition(",")[0].capitalize()
 
 
 def _edge_letters(letters: tuple[str, str, str, str]) -> tuple[Label, ...]:

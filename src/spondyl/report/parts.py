@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -67,6 +67,18 @@ def _no_number(key: str, value: Any) -> bool:
     """True for a float, or an interval, that holds nan or infinity."""
     numbers = value if "_interval" in key and value is not None else (value,)
     return any(isinstance(number, float) and not math.isfinite(number) for number in numbers)
+
+
+Taken = TypeVar("Taken", bound=Part)
+
+
+def taken(part: type[Taken], value: object, **named: Any) -> Taken:
+    """A part of the file from a value: its fields of the same name, and `named` for those that are told otherwise.
+
+    A field that the file does not know is left out. Raises AttributeError for one of the file that the value lacks.
+    """
+    same = {name: getattr(value, name) for name in part.model_fields if name not in named}
+    return part(**same | named)
 
 
 class Citation(Part):

@@ -15,6 +15,10 @@ from pydantic import Field
 from spondyl.anatomy.levels import Level
 from spondyl.anatomy.subregions import SubRegion
 from spondyl.core.citations import cite
+from spondyl.report.calibration_parts import Calibration, calibration_part
+from spondyl.report.canal_parts import Canal, canal_part
+from spondyl.report.fracture_parts import Fracture, fracture_part
+from spondyl.report.lesion_parts import LesionFinding, lesion_part
 from spondyl.report.parts import (
     DISCLAIMER,
     Citation,
@@ -25,19 +29,14 @@ from spondyl.report.parts import (
     Measured,
     MgCc,
     Mm,
-    Mm2,
     Mm3,
     Part,
     Share,
-    Unit,
     plain,
+    taken,
 )
 from spondyl.report.strength_parts import StrengthEstimate, TaskRatio, strength_estimate, task_ratios
-from spondyl.values.canal import CanalMeasure
-from spondyl.values.canal import Foramen as ForamenMeasure
 from spondyl.values.case import CaseResult, VertebraResult
-from spondyl.values.density import Calibration as CalibrationLine
-from spondyl.values.lesion import Lesion
 from spondyl.values.vertebra import Vertebra
 
 SCHEMA_VERSION = "1.2"
@@ -110,90 +109,6 @@ class Density(Measured):
     unusable_share: Share = Field(description="of the core, left out for metal and its streaks")
 
 
-class LesionFinding(Measured):
-    number: int = Field(description="value in masks/lesions.nii.gz")
-    level: str
-    type: Literal["lytic", "blastic", "mixed"]
-    origin: Literal["given", "detected"]
-    confidence: Unit = Field(description="0 to 1; null when given")
-    volume_mm3: Mm3
-    longest_diameter_mm: Mm
-    centroid_lps_mm: tuple[Mm, Mm, Mm]
-    mean_hu: Hu
-    body_share: Share = Field(description="share of the vertebral body's volume held by this lesion")
-    parts_touched: tuple[str, ...]
-    cortex_breached: bool | None
-
-
-class Norm(Part):
-    """A measure beside the published mean of the same quantity."""
-
-    quantity: str
-    unit: str
-    measured: Mm
-    mean: Mm
-    sd: Mm
-    deviations: Unit = Field(description="standard deviations above the mean; null where the source gives none")
-    source: str
-    verified: bool
-
-
-class Foramen(Measured):
-    """The opening between this level's pedicle and that of the level below, on one side, as bone bounds it."""
-
-    below: str
-    side: Literal["left", "right"]
-    height_mm: Mm
-    width_mm: Mm
-    area_mm2: Mm2
-    fat_share: Share = Field(description="of the opening, with the CT numbers of fat")
-    area_to_other_side: Unit
-    area_to_neighbours: Unit
-
-
-class Compression(Part):
-    """What labels of cord, sac and tumour show at the worst cross-section."""
-
-    position_mm: Mm = Field(description="along the vertebra's z axis")
-    below_conus: bool = Field(description="true where the cord has ended: no ESCC grade, the sac's compression")
-    epidural_area_mm2: Mm2
-    canal_share: Share
-    sac_area_mm2: Mm2
-    sac_loss: Share
-    tumour_to_cord_mm: Mm
-    cord_area_share: Share
-    cord_shape_share: Share
-    cord_dent: Share
-    fluid_arc_share: Share
-    tumour_arc_deg: Degrees
-
-
-class Canal(Measured):
-    positions_mm: tuple[Mm, ...] = Field(description="along the vertebra's z axis")
-    areas_mm2: tuple[Mm2, ...] = Field(description="at each position; null where the bony ring is open")
-    open_areas_mm2: tuple[Mm2, ...] = Field(description="where it is open, bounded by bone and the rings next to it")
-    bounded_shares: tuple[Share, ...] = Field(description="of each cross-section's outline, where bone is met")
-    min_area_mm2: Mm2
-    ap_diameter_mm: Mm
-    transverse_diameter_mm: Mm
-    pedicle_area_mm2: Mm2 = Field(description="at the middle of the pedicles")
-    pedicle_ap_mm: Mm
-    pedicle_transverse_mm: Mm
-    retropulsion_mm: Mm = Field(description="of the body's back wall behind the line of its neighbours'")
-    retropulsion_share: Share = Field(description="that over the canal's front-to-back diameter")
-    sac_area_mm2: Mm2
-    norms: tuple[Norm, ...]
-    foramina: tuple[Foramen, ...]
-    compression: Compression | None
-    expected_area_mm2: Mm2
-    area_loss: Share
-    lesion_encroachment: Share
-    cord_area_mm2: Mm2
-    escc_grade: str | None
-    escc_possible: tuple[str, ...] = Field(description="every grade that the geometry allows within a voxel")
-    escc_reason: str
-
-
 class SinsItem(Part):
     name: str
     answer: str
@@ -232,6 +147,7 @@ class VertebraAssessment(Part):
     density_reason: str = Field(description="why there is no density, when there is none")
     lesions: tuple[LesionFinding, ...]
     canal: Canal | None
+    fracture: Fracture | None = Field(description="null where the loss of height can't be judged")
     strength: StrengthEstimate | None
     strength_reason: str = Field(description="why there is no strength, when there is none")
     loads: tuple[TaskRatio, ...] = Field(description="load by task and load over failure load; empty where unknown")
@@ -253,42 +169,6 @@ class Classification(Part):
     behaviour: str
     entity: str
     reasons: tuple[str, ...]
-    citations: tuple[str, ...]
-
-
-class Tissue(Part):
-    """One of the patient's own tissues as the scan shows it."""
-
-    tissue: str
-    hu: Hu = Field(description="centre of the peak that its voxels make; null where none were found")
-    hu_sd: Hu
-    volume_mm3: Mm3
-    centre_mm: tuple[Mm, Mm, Mm] | None = Field(description="LPS")
-    used: bool
-    reason: str = Field(description="where it lies and why it was accepted, or why it was left out")
-
-
-class Contrast(Part):
-    """Whether intravenous contrast medium is in the scan."""
-
-    present: bool | None
-    blood_hu: Hu
-    rise_hu: Hu = Field(description="blood above what it has without contrast medium")
-    reason: str
-
-
-class Calibration(Measured):
-    """density [mg/cc K2HPO4] = slope_mg_cc_per_hu * HU + intercept_mg_cc."""
-
-    slope_mg_cc_per_hu: Fine
-    intercept_mg_cc: Fine
-    slope_sd_mg_cc_per_hu: Fine
-    intercept_sd_mg_cc: Fine
-    covariance: Fine = Field(description="of slope and intercept")
-    method: str
-    effective_energy_kev: Unit = Field(description="of an internal calibration")
-    tissues: tuple[Tissue, ...] = Field(description="what an internal calibration found in the patient")
-    contrast: Contrast | None
     citations: tuple[str, ...]
 
 
@@ -330,14 +210,14 @@ def from_case(case: CaseResult) -> Assessment:
         lesions_given=case.lesions_given,
         scan=_scan(case),
         quality=Quality(
-            levels=tuple(LevelQuality(**vars(entry) | {"level": entry.level.name}) for entry in case.quality.levels),
+            levels=tuple(taken(LevelQuality, entry, level=entry.level.name) for entry in case.quality.levels),
             notes=case.quality.notes,
         ),
         vertebrae=tuple(_vertebra(result, first[result.level]) for result in case.vertebrae),
-        urgency=Urgency(**vars(case.urgency)) if case.urgency else None,
-        classification=Classification(**vars(case.classification)) if case.classification else None,
+        urgency=taken(Urgency, case.urgency) if case.urgency else None,
+        classification=taken(Classification, case.classification) if case.classification else None,
         calibration=calibration_part(case.calibration),
-        citations=tuple(Citation(**vars(reference)) for reference in cite(citation_keys(case))),
+        citations=tuple(taken(Citation, reference) for reference in cite(citation_keys(case))),
         provenance=plain(case.provenance),
     )
 
@@ -350,6 +230,8 @@ def citation_keys(case: CaseResult) -> set[str]:
     for result in case.vertebrae:
         keys.update(result.strength.citations if result.strength else ())
         keys.update(result.sins.citations if result.sins else ())
+        keys.update(result.fracture.citations if result.fracture else ())
+        keys.update(norm.source for norm in (result.canal.norms if result.canal else ()))
         keys.update(key for load, _ in result.loads for key in load.citations)
     return keys
 
@@ -379,22 +261,6 @@ def _scan(case: CaseResult) -> Scan:
     )
 
 
-def calibration_part(line: CalibrationLine) -> Calibration:
-    return Calibration(
-        slope_mg_cc_per_hu=line.slope_mg_cc_per_hu,
-        intercept_mg_cc=line.intercept_mg_cc,
-        slope_sd_mg_cc_per_hu=line.slope_sd,
-        intercept_sd_mg_cc=line.intercept_sd,
-        covariance=line.covariance,
-        method=line.method,
-        effective_energy_kev=line.effective_energy_kev,
-        tissues=tuple(Tissue(**vars(tissue)) for tissue in line.tissues),
-        contrast=Contrast(**vars(line.contrast)) if line.contrast else None,
-        citations=line.citations,
-        notes=line.notes,
-    )
-
-
 def _vertebra(result: VertebraResult, first_lesion: int) -> VertebraAssessment:
     vertebra = result.vertebra
     return VertebraAssessment(
@@ -406,15 +272,16 @@ def _vertebra(result: VertebraResult, first_lesion: int) -> VertebraAssessment:
         frame=_frame(vertebra) if vertebra else None,
         parts_source=vertebra.subregion_source if vertebra else None,
         parts=_parts(vertebra) if vertebra else (),
-        geometry=Geometry(**vars(vertebra.geometry)) if vertebra else None,
-        density=Density(**vars(result.density)) if result.density else None,
+        geometry=taken(Geometry, vertebra.geometry) if vertebra else None,
+        density=taken(Density, result.density) if result.density else None,
         density_reason=result.density_reason,
-        lesions=tuple(_lesion(lesion, n) for n, lesion in enumerate(result.lesions, first_lesion)),
-        canal=_canal(result.canal) if result.canal else None,
+        lesions=tuple(lesion_part(lesion, n) for n, lesion in enumerate(result.lesions, first_lesion)),
+        canal=canal_part(result.canal) if result.canal else None,
+        fracture=fracture_part(result.fracture) if result.fracture else None,
         strength=strength_estimate(result.strength, first_lesion) if result.strength else None,
         strength_reason=result.strength_reason,
         loads=task_ratios(result.loads),
-        sins=Sins(**vars(result.sins) | {"items": tuple(SinsItem(**vars(item)) for item in result.sins.items)})
+        sins=taken(Sins, result.sins, items=tuple(taken(SinsItem, item) for item in result.sins.items))
         if result.sins
         else None,
     )
@@ -437,35 +304,3 @@ def _parts(vertebra: Vertebra) -> tuple[VertebraPart, ...]:
         for part in SubRegion
         if vertebra.mask(part).any()
     )
-
-
-def _lesion(lesion: Lesion, number: int) -> LesionFinding:
-    same = ("confidence", "volume_mm3", "longest_diameter_mm", "centroid_lps_mm", "mean_hu", "body_share", "origin")
-    return LesionFinding(
-        number=number,
-        level=lesion.level.name,
-        type=lesion.kind,
-        parts_touched=tuple(part.words for part in sorted(lesion.parts_touched)),
-        cortex_breached=lesion.cortex_breached,
-        notes=lesion.notes,
-        **{name: getattr(lesion, name) for name in same},
-    )
-
-
-def _canal(canal: CanalMeasure) -> Canal:
-    fields = {name: getattr(canal, name) for name in Canal.model_fields}
-    rows = ("positions_mm", "areas_mm2", "open_areas_mm2", "bounded_shares")
-    return Canal(
-        **fields
-        | {name: tuple(fields[name].tolist()) for name in rows}
-        | {
-            "norms": tuple(Norm(**vars(norm) | {"deviations": norm.deviations}) for norm in canal.norms),
-            "foramina": tuple(_foramen(foramen) for foramen in canal.foramina),
-            "compression": Compression(**vars(canal.compression)) if canal.compression else None,
-        }
-    )
-
-
-def _foramen(foramen: ForamenMeasure) -> Foramen:
-    fields = {name: getattr(foramen, name) for name in Foramen.model_fields}
-    return Foramen(**fields | {"below": foramen.below.name})

@@ -9,12 +9,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from spondyl.core.citations import cite
-from spondyl.report.curves import curve_svg, spreads_svg, tasks_svg
+from spondyl.report.calibration_parts import Calibration, calibration_part
 from spondyl.report.figures import load_picture, yield_picture
-from spondyl.report.parts import DISCLAIMER, Citation, Part, plain
+from spondyl.report.parts import DISCLAIMER, Citation, Part, plain, taken
 from spondyl.report.picture import row_to_png, to_svg
-from spondyl.report.schema import Calibration, calibration_part
 from spondyl.report.strength_parts import StrengthEstimate, TaskRatio, strength_estimate, task_ratios
+from spondyl.report.templating import environment
 from spondyl.values.case import StrengthCase
 
 OUTPUTS = frozenset({"strength.json", "strength.html", "figures"})
@@ -72,17 +72,14 @@ def from_strengths(case: StrengthCase) -> StrengthStudy:
             )
             for entry in case.entries
         ),
-        citations=tuple(Citation(**vars(reference)) for reference in cite(keys)),
+        citations=tuple(taken(Citation, reference) for reference in cite(keys)),
         provenance=plain(case.provenance),
     )
 
 
 def write_strength(case: StrengthCase, out: Path) -> None:
     """Fills an existing, empty folder. The same case gives the same bytes."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
-
-    from spondyl.report import words
 
     study = from_strengths(case)
     (out / "figures").mkdir()
@@ -92,14 +89,6 @@ def write_strength(case: StrengthCase, out: Path) -> None:
             shown = load_picture(entry.name, found), yield_picture(entry.name, found)
             (out / "figures" / f"{entry.name}-{found.load_case}.png").write_bytes(row_to_png(shown))
             pictures[entry.name, str(found.load_case)] = [(Markup(to_svg(one)), one.caption) for one in shown]
-    env = Environment(
-        loader=PackageLoader("spondyl.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    env.globals.update(w=words, curve_svg=curve_svg, spreads_svg=spreads_svg, tasks_svg=tasks_svg)
-    page = env.get_template("strength.html.j2").render(s=study, pictures=pictures)
+    page = environment().get_template("strength.html.j2").render(s=study, pictures=pictures)
     (out / "strength.html").write_text(page, encoding="utf-8")
     (out / "strength.json").write_text(study.to_json(), encoding="utf-8")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from pydantic import Field
 
-from spondyl.report.parts import Fine, Measured, Mm, Newton, NewtonMm, Part, Share, Unit
+from spondyl.report.parts import Fine, Measured, Mm, Newton, NewtonMm, Part, Share, Unit, taken
 from spondyl.values.load import Ratio, TaskLoad
 from spondyl.values.strength import LesionEffect, SolveReport, Strength
 
@@ -97,19 +96,19 @@ class TaskRatio(Part):
 
 def strength_estimate(strength: Strength, first_lesion: int = 1) -> StrengthEstimate:
     """`first_lesion` is the number of the first of the lesions that the strength was handed."""
-    same = set(StrengthEstimate.model_fields) - {"solve", "criteria", "curve", "spreads", "lesions", "load_case"}
-    return StrengthEstimate(
+    return taken(
+        StrengthEstimate,
+        strength,
         load_case=str(strength.load_case),
         solve=_solve(strength.solve),
-        criteria=FailureCriteria(**vars(strength.criteria)),
+        criteria=taken(FailureCriteria, strength.criteria),
         curve=Curve(
             strain=strength.curve.strain,
             load=tuple(float(f"{load:.{CURVE_DIGITS}g}") for load in strength.curve.load),
             yielded_share=strength.curve.yielded_share,
         ),
-        spreads=tuple(Uncertainty(**vars(spread)) for spread in strength.spreads),
+        spreads=tuple(taken(Uncertainty, spread) for spread in strength.spreads),
         lesions=tuple(_lesion_cost(effect, first_lesion) for effect in strength.lesions),
-        **{name: getattr(strength, name) for name in same},
     )
 
 
@@ -140,5 +139,4 @@ def _solve(report: SolveReport) -> Solve:
 
 
 def _lesion_cost(effect: LesionEffect, first_lesion: int) -> LesionCost:
-    fields: dict[str, Any] = vars(effect) | {"lesions": tuple(first_lesion + place for place in effect.lesions)}
-    return LesionCost(**fields)
+    return taken(LesionCost, effect, lesions=tuple(first_lesion + place for place in effect.lesions))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spondyl.core.errors import OutputError
 from spondyl.core.progress import silent
-from spondyl.report.figures import vertebra_pictures
+from spondyl.report.figures import labels_of, outlines_of, vertebra_pictures
 from spondyl.report.finding import finding_of
 from spondyl.report.html import render
 from spondyl.report.masks import write_masks
@@ -39,9 +39,10 @@ def write_report(
     shown = zip(case.vertebrae, assessment.vertebrae, strict=True)
     findings = {result.level: finding_of(vertebra) for result, vertebra in shown}
     total = len(case.vertebrae) + 3
+    labels = labels_of(case)
 
     def draw(result: VertebraResult) -> list[tuple[str, str]]:
-        pictures = vertebra_pictures(result, case.scan.volume, case.cord)
+        pictures = vertebra_pictures(result, case.scan.volume, labels)
         if pictures:
             (out / "figures" / f"{result.level.name}.png").write_bytes(row_to_png(pictures.values()))
         return [(to_svg(picture), picture.caption) for picture in pictures.values()]
@@ -58,6 +59,6 @@ def write_report(
             tell(STAGE, done, total)
         masks.result()
         tell(STAGE, total - 1, total)
-    (out / "report.html").write_text(render(assessment, to_svg(spine), pictures), encoding="utf-8")
+    (out / "report.html").write_text(render(assessment, to_svg(spine), pictures, outlines_of(case)), encoding="utf-8")
     (out / "assessment.json").write_text(assessment.to_json(), encoding="utf-8")
     tell(STAGE, total, total)
