@@ -17,6 +17,12 @@ from spondyl.report.write import OUTPUTS, write_report
 from spondyl.values.case import CaseResult, VertebraResult
 from spondyl.values.strength import Strength
 
+COLUMNS = (
+    "level", "height loss", "fracture", "mg/cc", "lesions, cm³", "canal mm²", "ESCC", "failure load N", "SINS",
+)  # fmt: skip
+OPTIONAL = ("fracture", "ESCC", "failure load N")
+SILENT = ("–", "none")
+
 
 def run_assess(out: Path, rods: tuple[str, ...], **asked: object) -> None:
     """Assess and report; `asked` are the fields of `Request` but for `rods`, which are still 'HU=MG_CC' texts."""
@@ -60,31 +66,54 @@ def parse_rod(text: str) -> tuple[float, float]:
 
 
 def _summary(case: CaseResult) -> Table:
-    """One row an assessed vertebra; a dash where nothing is known."""
+    """One row an assessed vertebra; a dash where nothing is known. A column that says nothing anywhere is left out."""
+    rows = [_row(result) for result in case.vertebrae if result.quality.assessed]
+    said = [column for column in COLUMNS if column not in OPTIONAL or any(row[column] not in SILENT for row in rows)]
     table = Table(header_style="bold")
-    for column in ("level", "height loss", "mg/cc", "lesions, cm³", "canal mm²", "failure load N", "SINS"):
-        table.add_column(column, justify="left" if column in ("level", "lesions, cm³") else "right")
-    for result in case.vertebrae:
-        if result.quality.assessed:
-            table.add_row(*_row(result))
+    for column in said:
+        table.add_column(column, justify="left" if column in ("level", "fracture", "lesions, cm³") else "right")
+    for row in rows:
+        table.add_row(*(row[column] for column in said))
     return table
 
 
-def _row(result: VertebraResult) -> tuple[str, ...]:
+def _row(result: VertebraResult) -> dict[str, str]:
     geometry = result.vertebra.geometry if result.vertebra else None
     loss = geometry.height_loss if geometry else None
     canal = result.canal.min_area_mm2 if result.canal else None
     strength, sins = result.strength, result.sins
     found = ", ".join(f"{lesion.kind} {lesion.volume_mm3 / 1000:.1f}" for lesion in result.lesions)
-    return (
+    cells = (
         result.level.name,
         "–" if loss is None else f"{loss:.0%}",
+        _fracture(result),
         "–" if result.density is None else f"{result.density.trabecular_mg_cc:.0f}",
         found or "none found",
         "–" if canal is None else f"{canal:.0f}",
+        _escc(result),
         "–" if strength is None else _with_interval(strength),
         "–" if sins is None or not sins.applies else f"{sins.total_min}–{sins.total_max}",
     )
+    return dict(zip(COLUMNS, cells, strict=True))
+
+
+def _fracture(result: VertebraResult) -> str:
+    """'2 wedge', '0–1', 'none': Genant's grade, or the range that the interval of the loss allows."""
+    found = result.fracture
+    if found is None:
+        return "–"
+    low, high = found.grade
+    if high == 0:
+        return "none"
+    grade = f"{low}" if low == high else f"{low}–{high}"
+    return f"{grade} {found.shape}" if found.best_grade and found.shape else grade
+
+
+def _escc(result: VertebraResult) -> str:
+    """'1c', or '1b/1c' where both fit within a voxel."""
+    if result.canal is None:
+        return "–"
+    return "/".join(result.canal.escc_possible) or result.canal.escc_grade or "–"
 
 
 def _with_interval(strength: Strength) -> str:
