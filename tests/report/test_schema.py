@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
+from rich_case import rich_case
 from synthetic_case import synthetic_case
 
 from data import ROOT
 from spondyl.core.errors import RuleError
+from spondyl.report import calibration_parts, canal_parts, fracture_parts, lesion_parts, parts, strength_parts
+from spondyl.report import schema as whole
 from spondyl.report.schema import Assessment, from_case, json_schema
+from spondyl.values import canal, density, fracture, lesion, quality, score, strength, vertebra
 
 KEYS = {
     "schema_version",
@@ -63,8 +67,8 @@ def test_reads_back_into_the_models(written: dict[str, Any]) -> None:
 
 def test_holds_the_promised_keys(written: dict[str, Any]) -> None:
     assert set(written) >= KEYS
-    for vertebra in written["vertebrae"]:
-        assert set(vertebra) >= VERTEBRA_KEYS
+    for entry in written["vertebrae"]:
+        assert set(entry) >= VERTEBRA_KEYS
     strength = written["vertebrae"][1]["strength"]
     assert set(strength) >= {"stiffness_n_per_mm", "failure_load_n", "failure_load_interval_n", "method"}
     assert strength["criteria"]["peak"] == strength["failure_load_n"]
@@ -153,3 +157,57 @@ def test_every_key_of_the_schema_is_explained_in_the_documentation() -> None:
     parts = [schema, *schema["$defs"].values()]
     missing = {key for part in parts for key in part["properties"] if f"`{key}`" not in text}
     assert not missing
+
+
+PAIRS: dict[type, tuple[type[parts.Part], set[str]]] = {
+    quality.LevelQuality: (whole.LevelQuality, set()),
+    vertebra.Geometry: (whole.Geometry, set()),
+    density.DensityMeasure: (whole.Density, set()),
+    density.TissueSample: (calibration_parts.Tissue, set()),
+    density.ContrastFinding: (calibration_parts.Contrast, set()),
+    density.Calibration: (calibration_parts.Calibration, {"slope_sd", "intercept_sd"}),  # written with their units
+    lesion.Lesion: (lesion_parts.LesionFinding, {"mask", "kind"}),  # in masks/; written as `type`
+    fracture.PlaceLoss: (fracture_parts.PlaceLoss, set()),
+    fracture.LookAlike: (fracture_parts.LookAlike, set()),
+    fracture.Sign: (fracture_parts.Sign, set()),
+    fracture.Fracture: (fracture_parts.Fracture, {"level"}),  # the entry's own
+    canal.NormComparison: (canal_parts.Norm, set()),
+    canal.Foramen: (canal_parts.Foramen, {"above"}),  # the entry's own
+    canal.Compression: (canal_parts.Compression, set()),
+    canal.CanalMeasure: (canal_parts.Canal, {"lumen"}),  # in masks/
+    score.ScoredItem: (whole.SinsItem, set()),
+    score.ScoreResult: (whole.Sins, set()),
+    score.UrgencyResult: (whole.Urgency, set()),
+    score.ClassificationResult: (whole.Classification, set()),
+    strength.Criteria: (strength_parts.FailureCriteria, set()),
+    strength.Spread: (strength_parts.Uncertainty, set()),
+    strength.LesionEffect: (strength_parts.LesionCost, set()),
+    strength.Strength: (
+        strength_parts.StrengthEstimate,
+        {"strain_energy_density_mpa", "plastic_strain", "bone"},  # shown in figures/
+    ),
+}
+"""Each value that is written, the part it becomes, and its fields that are written elsewhere or not."""
+
+
+@pytest.mark.parametrize("value", PAIRS, ids=lambda value: value.__name__)
+def test_every_field_of_a_value_is_written(value: type) -> None:
+    part, elsewhere = PAIRS[value]
+    names = {field.name for field in fields(value)}
+    assert names - elsewhere - set(part.model_fields) == set(), "the file lacks what the value holds"
+    assert elsewhere <= names - set(part.model_fields), "an exception that is none"
+
+
+def test_all_that_can_be_known_validates_and_is_read_back() -> None:
+    written = json.loads(from_case(rich_case()).to_json())
+    jsonschema.Draft202012Validator(json_schema()).validate(written)
+    assert json.loads(Assessment.model_validate(written).to_json()) == written
+    l2, l3 = written["vertebrae"][2], written["vertebrae"][3]
+    assert l2["canal"]["compression"]["sac_loss"] == 0.31
+    assert l2["canal"]["open_areas_mm2"] == [291.0, None, None, None, None, 287.0]
+    assert l2["canal"]["norms"][0]["deviations"] == -2.0
+    assert [side["side"] for side in l2["canal"]["foramina"]] == ["right", "left"]
+    assert l2["lesions"][0]["pedicles_touched"] == ["left"]
+    assert l3["fracture"]["grade"] == [1, 2]
+    assert written["calibration"]["tissues"][-1]["hu"] is None
+    assert {"genant1993", "mauch2018", "panjabi1992"} <= {citation["key"] for citation in written["citations"]}
