@@ -63,15 +63,13 @@ def find_aorta(
     lumbar: (n,), whether the vertebra in a slice is a lumbar one.
     """
     coarse = [max(1, round(SEARCH_MM / step)) for step in spacing_mm]
-    small = slices[:: coarse[0], :: coarse[1]]
-    bone = spine[:: coarse[0], :: coarse[1]]
     spacing = (spacing_mm[0] * coarse[0], spacing_mm[1] * coarse[1])
     behind = np.where(lumbar, BEHIND_LUMBAR_MM, BEHIND_THORACIC_MM)
+    window = _window(slices[:: coarse[0], :: coarse[1]], spine[:: coarse[0], :: coarse[1]], spacing, behind)
+    corner = np.array([window.corner[0] * coarse[0], window.corner[1] * coarse[1]])
     best: tuple[float, float, NDArray[np.float64]] | None = None
     for radius in RADII_MM:
-        cost = np.stack(
-            [_cost(small[:, :, n], bone[:, :, n], spacing, radius, behind[n]) for n in range(small.shape[2])], axis=-1
-        )
+        cost = _cost(window, spacing, radius)
         path = _path(cost, max(1, int(np.ceil(MOST_STEP_MM_PER_MM * step_mm / min(spacing)))))
         if not path:
             continue
@@ -81,60 +79,94 @@ def find_aorta(
         run = [n for n in range(kept.start, kept.stop) if np.isfinite(cost[*path[n], n])]
         score = radius * sum(MISSED - float(cost[*path[n], n]) for n in run)
         if best is None or score > best[0]:
-            best = score, radius, np.array([(path[n][0] * coarse[0], path[n][1] * coarse[1], n) for n in run], float)
+            at = [(*(np.multiply(path[n], coarse) + corner), n) for n in run]
+            best = score, radius, np.array(at, float)
     if best is None:
         return None
     _, radius, centres = best
     return Column(centres, radius, _inside(slices, spacing_mm, centres, 0.7 * radius))
 
 
-def _cost(
-    image: NDArray[np.float32], bone: NDArray[np.bool_], spacing: tuple[float, float], radius: float, behind_mm: float
-) -> NDArray[np.float32]:
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """All slices over the rectangle that holds every place where an aorta can be, and what a disc there reaches."""
+
+    hu: NDArray[np.float32]
+    bone: NDArray[np.bool_]
+    place: NDArray[np.bool_]
+    """Where the aorta's middle can lie."""
+    corner: tuple[int, int]
+    border: NDArray[np.float64]
+    """Distance of each voxel from the image's edge in mm."""
+
+
+def _window(
+    slices: NDArray[np.float32],
+    spine: NDArray[np.bool_],
+    spacing: tuple[float, float],
+    behind_mm: NDArray[np.float64],
+) -> _Window:
+    place = np.stack([_place(spine[:, :, n], spacing, behind_mm[n]) for n in range(spine.shape[2])], axis=-1)
+    reach = [int(np.ceil((max(RADII_MM) + RING_MM) / step)) + 1 for step in spacing]
+    sides = [np.flatnonzero(place.any(axis=axes)) for axes in ((1, 2), (0, 2))]
+    box = tuple(
+        slice(max(0, side.min(initial=n) - more), side.max(initial=0) + more + 1)
+        for side, more, n in zip(sides, reach, place.shape, strict=False)
+    )
+    i, j = (np.arange(n) for n in place.shape[:2])
+    border = np.minimum.outer(
+        np.minimum(i, place.shape[0] - 1 - i) * spacing[0], np.minimum(j, place.shape[1] - 1 - j) * spacing[1]
+    )
+    return _Window(
+        hu=np.clip(slices[box], -200, 1000),
+        bone=spine[box],
+        place=place[box],
+        corner=(box[0].start, box[1].start),
+        border=border[box],
+    )
+
+
+def _cost(window: _Window, spacing: tuple[float, float], radius: float) -> NDArray[np.float32]:
     """Small for a good disc; infinite where no aorta can be."""
-    none = np.full(image.shape, np.inf, dtype=np.float32)
-    if not bone.any():
-        return none
-    place = _place(bone, spacing, radius, behind_mm)
-    if not place.any():
-        return none
-    inner = _disc(radius, spacing)
-    pad = max(inner.shape) + int(np.ceil(RING_MM / min(spacing)))
-    box = tuple(slice(max(0, s.start - pad), s.stop + pad) for s in ndimage.find_objects(place.astype(np.uint8))[0])
-    cut = np.clip(image[box], -200, 1000).astype(np.float64)
+    if not window.place.any():
+        return np.full(window.place.shape, np.inf, dtype=np.float32)
+    inner = _disc(radius, spacing)[:, :, None].astype(np.float32)
+
+    def summed(values: NDArray) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = signal.fftconvolve(values, inner, mode="same", axes=(0, 1))
+        return found
+
     count = inner.sum()
-    mean = signal.fftconvolve(cut, inner, mode="same") / count
-    square = signal.fftconvolve(cut**2, inner, mode="same") / count
-    sd = np.sqrt(np.maximum(square - mean**2, 0.0))
-    hit = signal.fftconvolve(bone[box].astype(float), inner, mode="same") > 0.5
-    edge = np.maximum(EDGE_HU, EDGE_SDS * sd)
-    reach = radius + RING_MM
-    turns = np.linspace(0, 2 * np.pi, DIRECTIONS, endpoint=False)
-    around = [
-        ndimage.shift(
-            cut, (-reach * np.cos(turn) / spacing[0], -reach * np.sin(turn) / spacing[1]), order=1, mode="nearest"
-        )
-        for turn in turns
-    ]
-    share = np.mean([np.abs(value - mean) > edge for value in around], axis=0)
-    good = place[box] & ~hit & (mean > WINDOW_HU[0]) & (mean < WINDOW_HU[1])
-    good &= (sd < WIDEST_SD_HU) & (share >= LEAST_ROUND)
-    none[box] = np.where(good, 2 * (1 - share) + 0.6 * sd / WIDEST_SD_HU, np.inf)
-    return none
+    mean = summed(window.hu) / count
+    sd = np.sqrt(np.maximum(summed(window.hu**2) / count - mean**2, 0.0))
+    good = window.place & (window.border >= radius)[:, :, None] & (summed(window.bone.astype(np.float32)) <= 0.5)
+    good &= (mean > WINDOW_HU[0]) & (mean < WINDOW_HU[1]) & (sd < WIDEST_SD_HU)
+    # Only the places left are asked for their surroundings.
+    i, j, n = np.nonzero(good)
+    edge = np.maximum(EDGE_HU, EDGE_SDS * sd[i, j, n])
+    differs = np.zeros(i.size)
+    for turn in np.linspace(0, 2 * np.pi, DIRECTIONS, endpoint=False):
+        away = [
+            (radius + RING_MM) * part / step for part, step in zip((np.cos(turn), np.sin(turn)), spacing, strict=True)
+        ]
+        outside = ndimage.map_coordinates(window.hu, [i + away[0], j + away[1], n], order=1, mode="nearest")
+        differs += np.abs(outside - mean[i, j, n]) > edge
+    share = differs / DIRECTIONS
+    cost = np.full(window.place.shape, np.inf, dtype=np.float32)
+    cost[i, j, n] = np.where(share >= LEAST_ROUND, 2 * (1 - share) + 0.6 * sd[i, j, n] / WIDEST_SD_HU, np.inf)
+    return cost
 
 
-def _place(bone: NDArray[np.bool_], spacing: tuple[float, float], radius: float, behind_mm: float) -> NDArray[np.bool_]:
+def _place(bone: NDArray[np.bool_], spacing: tuple[float, float], behind_mm: float) -> NDArray[np.bool_]:
     """Where the middle of an aorta can lie in one slice: in front of the vertebra and not far to the side."""
     i, j = np.nonzero(bone)
-    middle = 0.5 * (i.min() + i.max())
-    front = np.percentile(j, 2)
-    grid_i, grid_j = np.indices(bone.shape)
-    sideways, forward = (grid_i - middle) * spacing[0], (front - grid_j) * spacing[1]
-    near = (sideways < LEFT_MM) & (sideways > -RIGHT_MM) & (forward < FRONT_MM) & (forward > -behind_mm)
-    margin = [int(np.ceil(radius / step)) for step in spacing]
-    whole = np.zeros_like(near)
-    whole[margin[0] : bone.shape[0] - margin[0], margin[1] : bone.shape[1] - margin[1]] = True
-    return near & whole
+    if not i.size:
+        return np.zeros(bone.shape, dtype=bool)
+    sideways = (np.arange(bone.shape[0]) - 0.5 * (i.min() + i.max())) * spacing[0]
+    forward = (np.percentile(j, 2) - np.arange(bone.shape[1])) * spacing[1]
+    beside = (sideways < LEFT_MM) & (sideways > -RIGHT_MM)
+    near: NDArray[np.bool_] = np.logical_and.outer(beside, (forward < FRONT_MM) & (forward > -behind_mm))
+    return near
 
 
 def _path(cost: NDArray[np.float32], reach: int) -> list[tuple[int, int]]:

@@ -66,13 +66,19 @@ def _logarithms(material: Tissue | str) -> NDArray[np.float64]:
 
 
 def _exact(material: Tissue | str, energy_kev: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = np.zeros_like(energy_kev)
+    for element, share in _fractions(material):
+        total += share * _of_element(element, tuple(energy_kev.tolist()))
+    return total
+
+
+@cache
+def _of_element(element: str, energy_kev: tuple[float, ...]) -> NDArray[np.float64]:
+    """Kept, because the tissues are made of the same few elements."""
     import xraydb  # type: ignore[import-untyped]
 
-    energy_ev = 1000.0 * energy_kev
-    total = np.zeros_like(energy_ev)
-    for element, share in _fractions(material):
-        total += share * xraydb.mu_elam(element, energy_ev)
-    return total
+    found: NDArray[np.float64] = xraydb.mu_elam(element, 1000.0 * np.array(energy_kev))
+    return found
 
 
 def published_attenuation(material: Tissue | str, energy_kev: ArrayLike) -> NDArray[np.float64]:

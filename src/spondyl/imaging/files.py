@@ -9,6 +9,7 @@ import numpy as np
 
 from spondyl.core.errors import UnreadableInput, UnsuitableImage
 from spondyl.core.volume import Volume
+from spondyl.imaging.compact import compact, joined, slabs
 from spondyl.imaging.grid_checks import check_affine, check_shape
 from spondyl.imaging.nifti import EXPORT_AGAIN, read_nifti
 
@@ -23,10 +24,10 @@ IMAGE_SUFFIXES = NIFTI_SUFFIXES + ITK_SUFFIXES
 def read_image_file(path: Path, role: str) -> Volume:
     """One image file to a canonical `Volume` (axes closest to left, posterior, superior; LPS mm).
 
-    The array has the file's own type, scaled where the file says so; `quantity` is "HU" and is the caller's to
-    change. `role` names the file in messages: "the CT", "the vertebra mask". Raises UnreadableInput for a file
-    that is missing, cut off or of an unknown kind, UnsuitableImage for one without three dimensions or without
-    a usable place in the patient.
+    The array is scaled where the file says so and of the smallest type that holds it (`compact`); `quantity` is "HU"
+    and is the caller's to change. `role` names the file in messages: "the CT", "the vertebra mask". Raises
+    UnreadableInput for a file that is missing, cut off or of an unknown kind, UnsuitableImage for one without three
+    dimensions or without a usable place in the patient.
     """
     if not path.is_file():
         raise UnreadableInput(f"{role} is not there: no file at {path}.", "Check the path.")
@@ -65,9 +66,12 @@ def _read_with_itk(path: Path, role: str) -> Volume:
     affine[:3, 3] = reader.GetOrigin()
     check_affine(affine, role)
     try:
-        array = sitk.GetArrayFromImage(reader.Execute())
+        image = reader.Execute()
     except RuntimeError as error:
         raise UnreadableInput(f"{role} is damaged or cut off: its voxels could not be read.", EXPORT_AGAIN) from error
+    # A view into ITK's memory, which ends with `image`: copied in any case.
+    stored = sitk.GetArrayViewFromImage(image)
+    array = joined([compact(piece).copy() for piece in slabs(stored.ravel())]).reshape(stored.shape)
     return Volume(array.transpose(2, 1, 0), affine, "HU")
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spondyl.core.errors import UnsuitableImage
+from spondyl.core.memory import in_memory_order
 
 LOWEST_HU = -1024
 """Air is -1000 HU; scanners write -1024 to -3024 outside the field of view, which is padding and no density."""
@@ -24,17 +25,18 @@ the saturation of scanners themselves lies at 3071 and above."""
 def plain_hu(array: NDArray) -> tuple[NDArray, tuple[str, ...]]:
     """Values cut at LOWEST_HU, as int16 where exact, else float32, and notes. Raises UnsuitableImage for no HU."""
     notes: list[str] = []
-    if array.dtype.kind == "f" and (lost := int(np.count_nonzero(~np.isfinite(array)))):
+    if array.dtype.kind == "f" and (lost := int(np.count_nonzero(~np.isfinite(in_memory_order(array))))):
         array = np.nan_to_num(array, nan=LOWEST_HU, posinf=LOWEST_HU, neginf=LOWEST_HU)
         notes.append(f"{lost} voxels of the CT hold no number; they were taken as air.")
-    low, high = float(array.min()), float(array.max())
+    voxels = in_memory_order(array)
+    low, high = float(voxels.min()), float(voxels.max())
     _check_range(low, high)
     if low > AIR_HU:
         notes.append(
             f"The CT holds no air (lowest value {low:g}): taken as HU as it stands; were it in other units, every "
             "density would be wrong."
         )
-    if high < WINDOW_HU and np.count_nonzero(array == high) > max(WINDOW_SHARE * array.size, WINDOW_VOXELS):
+    if high < WINDOW_HU and np.count_nonzero(voxels == high) > max(WINDOW_SHARE * array.size, WINDOW_VOXELS):
         notes.append(f"The CT's values seem cut at {high:g} HU; denser bone would read too low.")
     if low < LOWEST_HU:
         array = np.maximum(array, array.dtype.type(LOWEST_HU))

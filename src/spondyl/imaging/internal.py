@@ -53,13 +53,16 @@ CHECK_HU = 120.0
 """Trabecular bone of middle age, at which notes compare methods."""
 
 
-def internal(scan: CtScan, levels: LevelMap, *, kvp: float | None = None) -> Calibration:
+def internal(
+    scan: CtScan, levels: LevelMap, *, kvp: float | None = None, unusable: NDArray[np.bool_] | None = None
+) -> Calibration:
     """A line from the patient's own tissues, or the generic one with the reason.
 
-    scan: canonical, `levels` on its grid; kvp: the user's word, before the header's. Contrast medium is detected and
-    stands in `contrast`, its effect in the intercept's sd and a note.
+    scan: canonical, `levels` on its grid; kvp: the user's word, before the header's; unusable: metal and streaks
+    (`gate.metal.unusable_voxels`, found here when None). Contrast medium is detected and stands in `contrast`, its
+    effect in the intercept's sd and a note.
     """
-    unusable = unusable_voxels(scan.volume)
+    unusable = unusable_voxels(scan.volume) if unusable is None else unusable
     samples = find_tissues(scan.volume, levels, unusable=unusable if unusable.any() else None)
     return from_tissues(samples, kvp or scan.kvp, header=scan.contrast)
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from spondyl.anatomy.levels import Level
 from spondyl.core.errors import MaskMismatch, UnreadableInput
+from spondyl.core.memory import in_memory_order
 from spondyl.core.provenance import sha256_of
 from spondyl.core.volume import Volume
 from spondyl.imaging.dicom.seg import find_seg, read_seg
@@ -177,7 +178,8 @@ def _read_labels(path: Path, role: str) -> Volume:
             f"{role} holds numbers that are not whole: it is an image, a probability map or was resampled smoothly.",
             "Give labels (resample them with nearest neighbour).",
         )
-    low, high = array.min(), array.max()
+    voxels = in_memory_order(array)
+    low, high = voxels.min(), voxels.max()
     if low < 0 or high > _LARGEST_LABEL:
         raise MaskMismatch(f"{role} holds numbers from {low:g} to {high:g}, which are no labels.", "Give a label mask.")
     kind = np.uint8 if high <= np.iinfo(np.uint8).max else np.uint16

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from spondyl.core.errors import UnreadableInput, UnsuitableImage
 from spondyl.core.volume import Volume
+from spondyl.imaging.compact import compact, joined
 from spondyl.imaging.grid_checks import check_affine, check_shape
 
 HEADER_BYTES = 348
@@ -45,7 +46,7 @@ class Header:
 
 
 def read_nifti(path: Path, role: str) -> Volume:
-    """Voxels as stored (scaled where the header says so), axes as in the file, affine in LPS.
+    """Voxels scaled where the header says so, as `compact` as they can be, axes as in the file, affine in LPS.
 
     `role` names the file in messages ("the CT"). Raises UnreadableInput for a truncated, damaged or foreign
     file, UnsuitableImage for one that holds no single three-dimensional image with a known place.
@@ -109,17 +110,28 @@ def _shape(dim: tuple[int, ...], role: str) -> tuple[int, ...]:
 def _voxels(file: BinaryIO, header: Header, role: str) -> NDArray:
     """The array in file order; memory is taken as the bytes come, so a false header cannot claim it."""
     expected = int(np.prod(header.shape, dtype=np.int64)) * header.dtype.itemsize
-    data = bytearray()
-    while len(data) < expected and (chunk := file.read(min(CHUNK_BYTES, expected - len(data)))):
-        data += chunk
-    if len(data) < expected:
-        missing = 100 * (1 - len(data) / expected)
+    pieces: list[NDArray] = []
+    held = 0
+    while held < expected and (chunk := _chunk(file, min(CHUNK_BYTES, expected - held))):
+        held += len(chunk)
+        whole = len(chunk) - len(chunk) % header.dtype.itemsize  # a file that is cut off ends anywhere
+        stored = np.frombuffer(chunk[:whole], header.dtype)
+        if header.dtype.byteorder == ">":
+            stored = stored.astype(header.dtype.newbyteorder("="))
+        pieces.append(compact(_scaled(stored, header.slope, header.intercept)))
+    if held < expected:
+        missing = 100 * (1 - held / expected)
         raise UnreadableInput(f"{role} is cut off: {missing:.0f} % of its voxels are missing.", EXPORT_AGAIN)
     file.read(1)  # past the last voxel gzip compares its checksum
-    array = np.frombuffer(data, header.dtype).reshape(header.shape, order="F")
-    if header.dtype.byteorder == ">":
-        array = array.astype(header.dtype.newbyteorder("="))
-    return _scaled(array, header.slope, header.intercept)
+    return joined(pieces).reshape(header.shape, order="F")
+
+
+def _chunk(file: BinaryIO, size: int) -> bytes:
+    """`size` bytes, fewer only at the file's end."""
+    data = file.read(size)
+    while len(data) < size and (more := file.read(size - len(data))):
+        data += more
+    return data
 
 
 def _scaled(array: NDArray, slope: float, intercept: float) -> NDArray:

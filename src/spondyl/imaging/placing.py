@@ -6,9 +6,9 @@ import itertools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from spondyl.core.errors import MaskMismatch
+from spondyl.core.memory import box_of, in_memory_order
 from spondyl.core.volume import Volume
 from spondyl.imaging.schemes import LabelStats
 
@@ -19,15 +19,18 @@ def label_stats(labels: Volume) -> dict[int, LabelStats]:
     """Volume and centroid of every label above 0, and whether the grid's edge cuts it."""
     import cc3d
 
+    start, stop = _box(labels.array) if in_memory_order(labels.array).any() else ((0, 0, 0), (1, 1, 1))
+    crop = labels.crop(start, stop)
     # A copy in memory order: cc3d takes C and Fortran order, but no flipped views.
-    found = cc3d.statistics(labels.array.copy(order="K"), no_slice_conversion=True)
+    found = cc3d.statistics(crop.array.copy(order="K"), no_slice_conversion=True)
     present = [int(n) for n in np.flatnonzero(found["voxel_counts"]) if n > 0]
     last = np.array(labels.shape) - 1
-    boxes = found["bounding_boxes"].reshape(-1, 3, 2)  # first and last index, along each axis
+    # First and last index, along each axis.
+    boxes = found["bounding_boxes"].reshape(-1, 3, 2) + np.array(start)[:, None]
     return {
         n: LabelStats(
             float(found["voxel_counts"][n]) * labels.voxel_volume_mm3,
-            labels.to_lps(found["centroids"][n]),
+            crop.to_lps(found["centroids"][n]),
             bool((boxes[n, :, 0] == 0).any() or (boxes[n, :, 1] == last).any()),
         )
         for n in present
@@ -39,7 +42,7 @@ def onto_ct(mask: Volume, ct: Volume, role: str) -> tuple[Volume, tuple[str, ...
 
     Raises MaskMismatch when it is empty or does not overlap the CT.
     """
-    if not mask.array.any():
+    if not in_memory_order(mask.array).any():
         raise MaskMismatch(f"{role} is empty.", "Check its export, or leave it out.")
     if mask.same_grid(ct):
         return ct.like(mask.array, mask.quantity), ()
@@ -63,7 +66,10 @@ def onto_ct(mask: Volume, ct: Volume, role: str) -> tuple[Volume, tuple[str, ...
 
 def _box(array: NDArray) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Half-open index box around everything above 0, of which there must be some."""
-    i, j, k = ndimage.find_objects((array > 0).view(np.uint8), max_label=1)[0]
+    box = box_of(array > 0)
+    if box is None:
+        raise ValueError("nothing is above 0")
+    i, j, k = box
     return (i.start, j.start, k.start), (i.stop, j.stop, k.stop)
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spondyl.clinical.history import History, read_history
 from spondyl.core.errors import InputError
 from spondyl.core.progress import Progress
@@ -78,9 +81,9 @@ def read_inputs(request: Request, progress: Progress) -> Inputs:
         if path := getattr(request, role):
             described[role] = {"sha256": sha256_of(path), "source": "given", "notes": []}
     progress(stage, 7, FILES)
-    calibration = calibration or _found_calibration(request, scan, level_map)
-    progress(stage, FILES, FILES)
     unusable = unusable_voxels(grid)
+    calibration = calibration or _found_calibration(request, scan, level_map, unusable)
+    progress(stage, FILES, FILES)
     return Inputs(
         scan=scan,
         level_map=level_map,
@@ -106,11 +109,11 @@ def _asked_calibration(request: Request) -> Calibration | None:
     return None
 
 
-def _found_calibration(request: Request, scan: CtScan, level_map: LevelMap) -> Calibration:
+def _found_calibration(request: Request, scan: CtScan, level_map: LevelMap, unusable: NDArray[np.bool_]) -> Calibration:
     """From the patient's own tissues where enough are found, else the general line."""
     if request.generic:
         return lines.with_contrast_note(lines.generic(request.kvp or scan.kvp), scan.contrast)
-    return internal(scan, level_map, kvp=request.kvp)
+    return internal(scan, level_map, kvp=request.kvp, unusable=unusable)
 
 
 def _segmented(scan: CtScan, scratch: Path) -> Path:

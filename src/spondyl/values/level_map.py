@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from spondyl.anatomy.levels import Level, along_spine
+from spondyl.core.memory import boxes_of
 from spondyl.core.volume import Volume
 
 
@@ -25,8 +25,7 @@ class LevelMap:
 
     @cached_property
     def _boxes(self) -> dict[Level, tuple[slice, slice, slice]]:
-        found = ndimage.find_objects(self.labels.array)
-        return {Level(n + 1): box for n, box in enumerate(found) if box is not None}
+        return {Level(n + 1): box for n, box in enumerate(boxes_of(self.labels.array)) if box is not None}
 
     @property
     def levels(self) -> tuple[Level, ...]:

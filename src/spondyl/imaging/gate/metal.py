@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spondyl.anatomy.levels import Level
+from spondyl.core.memory import box_of, boxes_of
 from spondyl.core.volume import Volume
 from spondyl.values.level_map import LevelMap
 
@@ -44,10 +45,10 @@ def metal_in(hu: NDArray, voxel_volume_mm3: float) -> NDArray[np.bool_]:
     import cc3d
 
     dense = hu >= METAL_HU
-    if not dense.any():
+    box = box_of(dense)
+    if box is None:
         return dense
     smallest = int(np.ceil(SMALLEST_CLUSTER_MM3 / voxel_volume_mm3))
-    box = ndimage.find_objects(dense.view(np.uint8), max_label=1)[0]
     dense[box] = cc3d.dust(dense[box].copy(order="K"), threshold=smallest, connectivity=26)
     return dense
 
@@ -57,15 +58,20 @@ def unusable_voxels(ct: Volume) -> NDArray[np.bool_]:
     import cc3d
 
     metal = metal_in(ct.array, ct.voxel_volume_mm3)
-    if not metal.any():
+    held = box_of(metal)
+    if held is None:
         return metal
-    spoiled = metal.copy()
+    spoiled = metal.copy(order="K")
     reach = [int(np.ceil(STREAK_MM / step)) for step in ct.spacing_mm]
-    labels = cc3d.connected_components(metal.copy(order="K"), connectivity=26)
+    within = tuple(slice(max(0, side.start - more), side.stop + more) for side, more in zip(held, reach, strict=True))
+    near = spoiled[within]
+    labels = cc3d.connected_components(metal[within].copy(order="K"), connectivity=26)
     # Piece by piece: one box around a clip in the neck and a hip would be the whole scan.
-    for number, found in enumerate(ndimage.find_objects(labels), start=1):
+    for number, found in enumerate(boxes_of(labels), start=1):
+        if found is None:
+            continue
         box = tuple(slice(max(0, side.start - more), side.stop + more) for side, more in zip(found, reach, strict=True))
-        spoiled[box] |= _spoiled_by(labels[box] == number, ct.spacing_mm)
+        near[box] |= _spoiled_by(labels[box] == number, ct.spacing_mm)
     return spoiled
 
 
