@@ -130,9 +130,9 @@ def cuts_of(result: VertebraResult) -> tuple[Cut, ...]:
 
 
 def labels_of(case: CaseResult) -> dict[str, Volume]:
-    """The given masks of what lies in the canal, by their names in `LABELS`."""
+    """The given masks of what lies in the canal, by their names in `LABELS`; an empty one shows nothing."""
     given = {"thecal sac": case.sac, "cord or its sheath": case.cord, "tumour in the canal": case.epidural}
-    return {title: mask for title, mask in given.items() if mask is not None}
+    return {title: mask for title, mask in given.items() if mask is not None and mask.array.any()}
 
 
 def outlines_of(case: CaseResult) -> dict[str, str]:

@@ -15,7 +15,7 @@ from spondyl.report.schema import Assessment
 from spondyl.report.strength_parts import StrengthEstimate
 from spondyl.report.templating import environment
 
-LOSS_BANDS = ((0.0, 0.20), (0.20, 0.25), (0.25, 0.40), (0.40, 0.60))
+LOSS_BANDS = ((0.0, 0.20), (0.20, 0.25), (0.25, 0.40), (0.40, 0.80))
 """Losses of height that make grades 0 to 3 (genant1993), up to the bar's end; here they only scale the little bar."""
 SINS_TOTAL_MAX = 18
 SINS_BANDS = ((0, 6), (7, 12), (13, 18))
