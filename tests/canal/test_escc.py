@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from spondyl.canal.measure import measure_canals
 from spondyl.canal.trace import find_canal
 from spondyl.core.citations import bibliography
 from spondyl.core.volume import Volume
+from spondyl.phantoms import truth_of_canal
 
 FREE_CORD = Section(
     epidural_area_mm2=Known(30, 1),
@@ -23,7 +25,6 @@ FREE_CORD = Section(
     cord_gap_mm=Known(0.0, 0.1),
     cord_area_share=Known(1.0, 0.02),
     cord_shape_share=Known(1.0, 0.02),
-    cord_dent=Known(0.0, 0.01),
     cord_shift_mm=Known(0.0, 0.1),
     fluid_arc_share=Known(0.5, 0.02),
 )
@@ -40,7 +41,6 @@ FLAT = replace(FREE_CORD, cord_area_share=Known(0.7, 0.02))
         ("cord_gap_mm", "cord_gap_mm", FREE_CORD, "1c", "1b"),
         ("cord_area_share", "cord_area_share", FREE_CORD, "2", "1c"),
         ("cord_shape_share", "cord_shape_share", FREE_CORD, "2", "1c"),
-        ("cord_dent", "cord_dent", FREE_CORD, "1c", "2"),
         ("cord_shift_mm", "cord_shift_mm", FREE_CORD, "1c", "2"),
         ("fluid_arc_share", "fluid_arc_share", FLAT, "3", "2"),
         ("cord_gap_mm", "cord_gap_mm", FLAT, "2", "1b"),
@@ -57,9 +57,7 @@ def test_both_sides_of_every_threshold(threshold, field, start, below, above):
 
 
 def test_what_can_not_be_seen_leaves_a_range():
-    unseen = replace(
-        FREE_CORD, cord_gap_mm=None, cord_area_share=None, cord_shape_share=None, cord_dent=None, cord_shift_mm=None
-    )
+    unseen = replace(FREE_CORD, cord_gap_mm=None, cord_area_share=None, cord_shape_share=None, cord_shift_mm=None)
     assert grade(replace(unseen, fluid_arc_share=None)).possible == ("1b", "1c", "2", "3")
     assert grade(unseen).grade is None
     assert grade(replace(FLAT, fluid_arc_share=None)).possible == ("2", "3")
@@ -70,6 +68,31 @@ def test_every_rule_has_a_source_or_says_that_it_is_an_own_choice():
     assert tuple(rules().definitions) == GRADES
     assert "bilsky2010" in bibliography()
     assert all(limit > 0 for limit in rules().thresholds.values())
+
+
+def test_the_phantoms_truth_asks_the_same_questions_with_the_same_limits():
+    limits = rules().thresholds
+    assert limits == {
+        "epidural_area_mm2": truth_of_canal.LEAST_EPIDURAL_MM2,
+        "sac_loss": truth_of_canal.SAC_DEFORMED,
+        "cord_gap_mm": truth_of_canal.ABUTMENT_MM,
+        "cord_area_share": truth_of_canal.CORD_AREA_LEFT,
+        "cord_shape_share": truth_of_canal.CORD_SHAPE,
+        "cord_shift_mm": truth_of_canal.CORD_MOVED_MM,
+        "fluid_mm": truth_of_canal.CSF_MM,
+        "fluid_arc_share": truth_of_canal.CSF_VISIBLE,
+    }
+    assert np.pi * truth_of_canal.LEAST_CORD_HALF_MM**2 == pytest.approx(rules().least_cord_mm2, rel=0.02)
+    # A case on either side of every limit, through both: the order of the questions is the same as well.
+    for values in product(
+        (2, 4), (0.04, 0.06), (0.5, 1.5), (0.8, 0.95), (0.8, 0.9, 1.15, 1.2), (0.5, 1.5), (0.05, 0.2)
+    ):
+        area, loss, gap, share, shape, moved, fluid = values
+        told = {"epidural_area": area, "sac_loss": loss, "distance": gap, "cord_area": 40 * share}
+        told |= {"shape": shape, "moved": moved, "csf": fluid}
+        measured = (area, loss, gap, share, min(shape, 1 / shape), moved, fluid)
+        ours = grade(Section(*(Known(value, 0.0) for value in measured)))
+        assert truth_of_canal._grade(told, 40.0) == ours.grade, values
 
 
 # ---- Shapes ----

@@ -11,7 +11,7 @@ from scipy import ndimage
 from data import demo_case, tptbox_case
 from spondyl.anatomy.levels import Level
 from spondyl.anatomy.subregions import SubRegion
-from spondyl.canal.measure import measure_canals, measure_one
+from spondyl.canal.measure import measure_canals
 from spondyl.canal.sections import SQUARE
 from spondyl.canal.trace import find_canal
 from spondyl.imaging.calibration import generic
@@ -109,7 +109,7 @@ def test_an_l3_with_given_parts():
     image, mask, parts = tptbox_case()
     ct = read_ct(image).volume
     vertebrae, _ = build_vertebrae(read_level_map(mask, ct), ct, subregions=read_subregions(parts, ct))
-    canal = measure_one(vertebrae[Level.L3], cord=None, lesions=())
+    canal = measure_canals(vertebrae)[Level.L3]
     assert 200 < canal.min_area_mm2 < 420
     assert 13 < canal.ap_diameter_mm < 23
     assert 20 < canal.transverse_diameter_mm < 31

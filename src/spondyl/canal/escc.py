@@ -43,7 +43,6 @@ class Section:
     cord_gap_mm: Known | None
     cord_area_share: Known | None
     cord_shape_share: Known | None
-    cord_dent: Known | None
     cord_shift_mm: Known | None
     fluid_arc_share: Known | None
 
@@ -72,7 +71,6 @@ def grade(section: Section) -> Verdict:
     cord = [
         (section.cord_area_share, limits["cord_area_share"], False),
         (section.cord_shape_share, limits["cord_shape_share"], False),
-        (section.cord_dent, limits["cord_dent"], True),
         (section.cord_shift_mm, limits["cord_shift_mm"], True),
     ]
     questions = [

@@ -8,7 +8,7 @@ ends that face it (the hull of both), so that a disc that bulges is not seen.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -20,7 +20,7 @@ from skimage.morphology import convex_hull_image
 from spondyl.anatomy.levels import Level, Region, along_spine, are_adjacent
 from spondyl.anatomy.subregions import SubRegion
 from spondyl.canal.rings import closed_radii
-from spondyl.canal.surface import surface_of
+from spondyl.canal.surface import Surface, surface_of
 from spondyl.canal.tube import ANGLES, DIRECTIONS, polygon_areas_mm2
 from spondyl.core.volume import Volume
 from spondyl.values.canal import Foramen
@@ -51,13 +51,25 @@ METAL_HU = 2500.0
 """Own choice: above bone; beside metal the CT numbers of fat mean nothing."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Bone:
+    """What both foramina above and below look at, found once for each vertebra; LPS mm."""
+
+    vertebra: Vertebra
+    mask: Volume
+    body_mm: Array
+    """(n, 3)"""
+    pedicles_mm: Mapping[Side, Array | None]
+
+
 def foramina(vertebrae: Mapping[Level, Vertebra], *, ct: Volume | None = None) -> tuple[Foramen, ...]:
     """Both foramina between each two adjacent levels, from the head down, left before right."""
     found: list[Foramen] = []
     levels = along_spine(vertebrae)
+    bones = {level: _bone(vertebrae[level]) for level in levels}
     for above, below in pairwise(levels):
         if are_adjacent(above, below):
-            found += [_foramen(vertebrae[above], vertebrae[below], side, ct) for side in PEDICLES]
+            found += _pair(bones[above], bones[below], ct)
     return tuple(_compared(one, found) for one in found)
 
 
@@ -77,23 +89,47 @@ def _compared(one: Foramen, found: list[Foramen]) -> Foramen:
     )
 
 
-def _foramen(above: Vertebra, below: Vertebra, side: Side, ct: Volume | None) -> Foramen:
-    empty = Foramen(above.level, below.level, side)
-    if PEDICLES[side] in above.cut_parts or PEDICLES[side] in below.cut_parts:
-        return replace(empty, notes=("The scan cuts a pedicle of this foramen.",))
-    ends = [_pedicle_lps_mm(vertebra, side) for vertebra in (above, below)]
-    upper, lower = ends
-    if upper is None or lower is None:
-        return replace(empty, notes=("A pedicle of this foramen is not there.",))
+def _bone(vertebra: Vertebra) -> _Bone:
+    pedicles = {}
+    for side, part in PEDICLES.items():
+        voxels = np.argwhere(vertebra.mask(part))
+        pedicles[side] = vertebra.parts.to_lps(voxels).mean(axis=0) if len(voxels) else None
+    body = vertebra.parts.to_lps(np.argwhere(vertebra.mask(SubRegion.BODY)))
+    return _Bone(vertebra, Volume(vertebra.mask(), vertebra.parts.affine, "mask"), body, pedicles)
+
+
+def _pair(above: _Bone, below: _Bone, ct: Volume | None) -> list[Foramen]:
+    """Left and right, seen on one surface of both bones."""
+    found = {side: Foramen(above.vertebra.level, below.vertebra.level, side) for side in PEDICLES}
+    ends: dict[Side, tuple[Array, Array]] = {}
+    for side, part in PEDICLES.items():
+        lower, upper = below.pedicles_mm[side], above.pedicles_mm[side]
+        if part in above.vertebra.cut_parts or part in below.vertebra.cut_parts:
+            found[side] = replace(found[side], notes=("The scan cuts a pedicle of this foramen.",))
+        elif lower is None or upper is None:
+            found[side] = replace(found[side], notes=("A pedicle of this foramen is not there.",))
+        else:
+            ends[side] = lower, upper
+    if ends:
+        path = np.array([[pair[n] for pair in ends.values()] for n in (0, 1)]).reshape(-1, 3)
+        surface = surface_of([above.mask, below.mask], path, REACH_MM + CENTRE_MM)
+        for side, pedicles in ends.items():
+            found[side] = _measured(found[side], above, below, pedicles, surface, ct)
+    return list(found.values())
+
+
+def _measured(
+    empty: Foramen, above: _Bone, below: _Bone, pedicles_mm: tuple[Array, Array], surface: Surface, ct: Volume | None
+) -> Foramen:
+    """One opening, between the middles of its lower and its upper pedicle."""
+    lower, upper = pedicles_mm
     middle = (upper + lower) / 2
-    axes = _axes(above, below, side, upper - lower)
+    axes = _axes(above.vertebra, below.vertebra, empty.side, upper - lower)
     line = np.arange(-REACH_MM, REACH_MM + PIXEL_MM / 2, PIXEL_MM)
-    depth = np.arange(-SLAB_MM, SLAB_MM + 0.5, 1.0)
-    local = np.stack(np.meshgrid(line, line, depth, indexing="ij"), axis=-1)
-    lps = local @ axes.T + middle
-    masks = [Volume(vertebra.mask(), vertebra.parts.affine, "mask") for vertebra in (above, below)]
-    surface = surface_of(masks, np.array([lower, upper]), REACH_MM + CENTRE_MM)
-    seen = surface.outside_mm(lps).min(axis=-1).astype(np.float64)
+    first = middle + axes @ np.array([line[0], line[0], -SLAB_MM])
+    steps = axes * np.array([PIXEL_MM, PIXEL_MM, 1.0])
+    slab = surface.on_lattice_mm(first, steps, (line.size, line.size, round(2 * SLAB_MM) + 1))
+    seen = slab.min(axis=-1).astype(np.float64)
     shadow = _with_disc(seen, line, axes, middle, (above, below), surface.voxel_mm)
     centre = _centre(shadow, line)
     if centre is None:
@@ -102,7 +138,7 @@ def _foramen(above: Vertebra, below: Vertebra, side: Side, ct: Volume | None) ->
     if not np.isfinite(radii).all():
         return replace(empty, notes=("Bone does not bound the foramen all around, or it is too small to be measured.",))
     ends_xy = radii[:, None] * DIRECTIONS
-    fat, notes = _fat_share(ct, lps[:, :, depth.size // 2], line, centre, radii)
+    fat, notes = _fat_share(ct, axes, middle, line, centre, radii)
     return replace(
         empty,
         height_mm=float(np.ptp(ends_xy[:, 1])),
@@ -125,11 +161,6 @@ def _axes(above: Vertebra, below: Vertebra, side: Side, upward: Array) -> Array:
     back = np.cross(z, out) * (1 if side == "left" else -1)
     back *= np.sign(back @ above.frame.axes[:, 1])
     return np.stack([back, z, out], axis=1)
-
-
-def _pedicle_lps_mm(vertebra: Vertebra, side: Side) -> Array | None:
-    voxels = np.argwhere(vertebra.mask(PEDICLES[side]))
-    return vertebra.parts.to_lps(voxels).mean(axis=0) if len(voxels) else None
 
 
 def _centre(shadow: Array, line: Array) -> Array | None:
@@ -155,14 +186,13 @@ def _rays(shadow: Array, line: Array, centre: Array) -> Array:
 
 
 def _with_disc(
-    shadow: Array, line: Array, axes: Array, middle: Array, bodies: tuple[Vertebra, Vertebra], voxel_mm: float
+    shadow: Array, line: Array, axes: Array, middle: Array, bodies: tuple[_Bone, _Bone], voxel_mm: float
 ) -> Array:
     """The shadow with the room between the two bodies' facing ends filled."""
     ends = np.zeros(shadow.shape, dtype=bool)
-    for vertebra, upper in zip(bodies, (True, False), strict=True):
-        lps = vertebra.parts.to_lps(np.argwhere(vertebra.mask(SubRegion.BODY)))
-        local = (lps - middle) @ axes
-        local = local[np.abs(local[:, 2]) <= SLAB_MM]
+    for bone, upper in zip(bodies, (True, False), strict=True):
+        away = bone.body_mm - middle
+        local = away[np.abs(away @ axes[:, 2]) <= SLAB_MM] @ axes
         if len(local) == 0:
             return shadow
         height = local[:, 1]
@@ -190,14 +220,15 @@ def _width_mm(ends_xy: Array) -> float:
 
 
 def _fat_share(
-    ct: Volume | None, lps: Array, line: Array, centre: Array, radii: Array
+    ct: Volume | None, axes: Array, middle: Array, line: Array, centre: Array, radii: Array
 ) -> tuple[float | None, tuple[str, ...]]:
     """Share of the opening's middle plane with the CT numbers of fat."""
     if ct is None:
         return None, ()
     x, y = np.meshgrid(line - centre[0], line - centre[1], indexing="ij")
     inside = np.hypot(x, y) < np.interp(np.arctan2(y, x), ANGLES, radii, period=2 * np.pi)
-    hu = ct.sample(lps[inside], order=1, outside=-1024.0)
+    lps = middle + (np.column_stack([x[inside], y[inside]]) + centre) @ axes[:, :2].T
+    hu = ct.sample(lps, order=1, outside=-1024.0)
     if hu.max() > METAL_HU:
         return None, ("Fat around the root not judged: metal lies in the foramen.",)
     return float(((hu >= FAT_HU[0]) & (hu <= FAT_HU[1])).mean()), ()

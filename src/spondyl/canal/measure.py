@@ -21,8 +21,6 @@ from spondyl.values.canal import CanalMeasure
 from spondyl.values.lesion import Lesion
 from spondyl.values.vertebra import Vertebra
 
-__all__ = ["CITATIONS", "compare_with_neighbours", "cord_beside", "measure_canals", "measure_one"]
-
 CITATIONS = (*escc.CITATIONS, *norms.CITATIONS, *surface.CITATIONS)
 """Of all methods of this room; the norms' own keys stand in each `NormComparison`."""
 
@@ -76,22 +74,8 @@ def measure_canals(
     }
 
 
-def measure_one(vertebra: Vertebra, *, cord: Volume | None, lesions: tuple[Lesion, ...]) -> CanalMeasure:
-    """The canal at one level by itself: all that needs a neighbour stays None.
-
-    cord: mask of the cord beside this vertebra (`cord_beside`); lesions: those of this vertebra.
-    """
-    stretches, failed = find_canal({vertebra.level: vertebra}, None if cord is None else {vertebra.level: cord})
-    labels = Labels(cord, None, None)
-    if not stretches:
-        return _not_seen(labels, (*_cut_notes(vertebra), f"Bony canal not measured: {failed[vertebra.level]}."))
-    graded = compression.compress(stretches[0], {vertebra.level: vertebra}, labels)
-    one = _measured(vertebra, stretches[0], labels, lesions, graded[vertebra.level])
-    return norms.with_norms(vertebra.level, one)
-
-
-def cord_beside(vertebra: Vertebra, cord: Volume) -> Volume:
-    """The cord mask cut to the box of one vertebra, small enough to send to another process."""
+def _cord_beside(vertebra: Vertebra, cord: Volume) -> Volume:
+    """The cord mask cut to the box of one vertebra, so that little is searched."""
     corners = np.array(np.meshgrid(*[(0, n - 1) for n in vertebra.parts.shape], indexing="ij")).reshape(3, -1).T
     index = cord.to_index(vertebra.parts.to_lps(corners))
     i, j, k = (int(n) for n in np.floor(index.min(axis=0)))
@@ -102,7 +86,7 @@ def cord_beside(vertebra: Vertebra, cord: Volume) -> Volume:
 def _cords(vertebrae: Mapping[Level, Vertebra], cord: Volume | None) -> dict[Level, Volume] | None:
     if cord is None:
         return None
-    return {level: cord_beside(vertebrae[level], cord) for level in along_spine(vertebrae)}
+    return {level: _cord_beside(vertebrae[level], cord) for level in along_spine(vertebrae)}
 
 
 def _measured(

@@ -35,27 +35,39 @@ NO_BONE_MM = 1e3
 
 def tube_along(path: Path, wall: Surface) -> Tube:
     """The lumen in all planes of a path."""
-    rays = ray_lengths_mm(lambda xy: wall.outside_mm(path.lps_mm(slice(None), xy)), len(path.centres_mm))
+    rays = ray_lengths_mm(wall.outside_mm, path.centres_mm, path.axes, near=2 * RAY_STEP_MM)
     radii, bulged = _with_bulges(path, wall, closed_radii(rays), rays)
     between, bounded = _between(radii, rays)
     return Tube(path, radii, bulged, between, bounded, wall)
 
 
-def ray_lengths_mm(outside: Callable[[Array], NDArray[np.floating]], planes: int) -> Array:
-    """Distance from the centre to the first bone, (planes, RAYS); inf where none is met, 0 where it lies in bone.
+def ray_lengths_mm(
+    outside: Callable[[Array], NDArray[np.floating]], centres_mm: Array, axes: Array, *, near: float
+) -> Array:
+    """Distance from each centre (n, 3) to the first bone, (n, RAYS); inf where none is met, 0 where it lies in bone.
 
-    outside: takes points (planes, RAYS, steps, 2) of all planes to numbers above 0 outside of bone.
+    axes (n, 3, 3) as those of a path. outside: takes LPS points (m, 3) to numbers above 0 outside of bone, and below
+    `near` where bone may lie within a step.
     """
-    steps = np.arange(0.0, MAX_RADIUS_MM + RAY_STEP_MM, RAY_STEP_MM)
-    points = DIRECTIONS[None, :, None, :] * steps[None, None, :, None]
-    value = outside(np.broadcast_to(points, (planes, RAYS, steps.size, 2)))
-    hit = value <= 0
-    first = hit.argmax(axis=-1)
-    after = np.take_along_axis(value, first[..., None], axis=-1)[..., 0]
-    before = np.take_along_axis(value, np.maximum(first - 1, 0)[..., None], axis=-1)[..., 0]
-    share = np.where(first > 0, before / np.maximum(before - after, 1e-6), 0.0)
-    radii = RAY_STEP_MM * (np.maximum(first - 1, 0) + share)
-    return np.where(hit.any(axis=-1), radii, np.inf)
+    starts = np.repeat(centres_mm, RAYS, axis=0)
+    ways = np.einsum("rc,nic->nri", DIRECTIONS, axes[..., :2]).reshape(-1, 3)
+    before = np.repeat(outside(centres_mm), RAYS)
+    lengths = np.where(before > 0, np.inf, 0.0)
+    going = np.flatnonzero(before > 0)
+    before = before[going]
+    # Two steps at once; the step between is looked at only where bone is met or may be near.
+    for reach in np.arange(2, MAX_RADIUS_MM / RAY_STEP_MM + 1, 2) * RAY_STEP_MM:
+        after = outside(starts[going] + reach * ways[going])
+        between = after.copy()
+        close = np.minimum(before, after) < near
+        between[close] = outside(starts[going[close]] + (reach - RAY_STEP_MM) * ways[going[close]])
+        met = np.minimum(between, after) <= 0
+        first = between[met] <= 0
+        low, high = np.where(first, before[met], between[met]), np.where(first, between[met], after[met])
+        share = low / np.maximum(low - high, 1e-6)
+        lengths[going[met]] = reach - RAY_STEP_MM * (1 + first) + RAY_STEP_MM * share
+        going, before = going[~met], after[~met]
+    return lengths.reshape(len(centres_mm), RAYS)
 
 
 def closed_radii(radii: Array, min_area_mm2: float = MIN_LUMEN_MM2) -> Array:
@@ -74,17 +86,22 @@ def _bridge(radii: Array) -> Array:
     What is wider than deep stays as it is: it is the canal's own corner, not a gap in bone.
     """
     out = np.where(np.isfinite(radii), radii, NO_BONE_MM)
+    ends = out[..., None] * DIRECTIONS
+    deepest = np.zeros_like(out)
     for span in range(2, RAYS // 6):
-        ends = out[..., None] * DIRECTIONS
-        far = np.roll(ends, -span, axis=-2)
-        width = np.linalg.norm(ends - far, axis=-1)
-        deepest = np.max([np.roll(out, -step, axis=-1) for step in range(1, span)], axis=0)
+        deepest = np.maximum(deepest, np.roll(out, 1 - span, axis=-1))
+        width = np.linalg.norm(ends - np.roll(ends, -span, axis=-2), axis=-1)
         depth = deepest - np.maximum(out, np.roll(out, -span, axis=-1))
-        for plane, ray in np.argwhere((width <= GAP_MM) & (depth > width)):
+        found = np.argwhere((width <= GAP_MM) & (depth > width))
+        if not len(found):
+            continue
+        for plane, ray in found:
             share = np.arange(1, span)[:, None] / span
-            chord = np.linalg.norm((1 - share) * ends[plane, ray] + share * far[plane, ray], axis=-1)
+            chord = np.linalg.norm((1 - share) * ends[plane, ray] + share * ends[plane, (ray + span) % RAYS], axis=-1)
             between = (ray + np.arange(1, span)) % RAYS
             out[plane, between] = np.minimum(out[plane, between], chord)
+        ends = out[..., None] * DIRECTIONS
+        deepest = np.max([np.roll(out, -step, axis=-1) for step in range(1, span)], axis=0)
     return out
 
 

@@ -18,6 +18,10 @@ SQUARE = np.stack(np.meshgrid(LINE, LINE, indexing="ij"), axis=-1)
 """Points of a cross-section, (m, m, 2), in mm left and back of the centreline."""
 WITHIN_MM = -99.0
 """Stands for 'inside' where only the other label's surface counts."""
+SURE = 2.5
+"""Own choice: what may be wrong is told as so many standard deviations."""
+SMOOTH_PLANES = 1.0
+"""Own choice: labels' steps are averaged along the canal over a few mm, shorter than any level."""
 BINS = 72
 """Own choice: the circumference is told in steps of 5 degrees."""
 
@@ -34,6 +38,13 @@ class Stack:
     canal_mm2: Array
     """Cross-section of the canal within its outline, nan where unknown."""
     voxel_mm: float
+
+    def wrong_mm2(self, border_mm: float) -> float:
+        """What a label's steps may make an area wrong by, along so much of its border.
+
+        Each voxel of the border lies off by up to half a voxel, evenly and by itself.
+        """
+        return SURE * self.voxel_mm * float(np.sqrt(border_mm * self.voxel_mm / 12))
 
     def area_mm2(self, distance_mm: NDArray[np.float32]) -> Array:
         """Cross-section of a label in each plane, (n,)."""
@@ -57,7 +68,10 @@ def sampled(tube: Tube, surface: Surface | None, *, smooth: bool) -> NDArray[np.
     if not smooth:
         return found
     sigma = surface.voxel_mm / PIXEL_MM
-    return np.asarray(ndimage.gaussian_filter(found, (0.0, sigma, sigma), mode="nearest"))
+    even = ndimage.gaussian_filter(found, (SMOOTH_PLANES, sigma, sigma), mode="nearest")
+    # Averaging lifts the distance to a round surface of radius r by sigma^2 / 2r; without this it would shrink.
+    radius = np.sqrt(covered(even).sum(axis=(1, 2)) * PIXEL_MM**2 / np.pi)
+    return np.asarray(even - (surface.voxel_mm**2 / (2 * np.maximum(radius, surface.voxel_mm)))[:, None, None])
 
 
 def outlines_mm(tube: Tube) -> NDArray[np.float32]:
@@ -77,11 +91,12 @@ def outline_of(distance_mm: NDArray[np.float32]) -> Array | None:
     return max(contours, key=len) if contours else None
 
 
-def surface_points(distance_mm: NDArray[np.float32]) -> Array | None:
-    """All contours of a label in one plane, (k, 2) in mm; of a layer thinner than a pixel its pixels."""
+def surface_points(distance_mm: NDArray[np.float32]) -> Array:
+    """All contours of a label in one plane, (k, 2) in mm; of a layer thinner than a pixel its innermost pixels."""
     contours = _contours(distance_mm)
-    points = np.concatenate(contours) if contours else SQUARE[distance_mm < PIXEL_MM / 2]
-    return points if len(points) else None
+    if contours:
+        return np.concatenate(contours)
+    return np.asarray(SQUARE[distance_mm <= distance_mm.min() + PIXEL_MM / 2])
 
 
 def _contours(distance_mm: NDArray[np.float32]) -> list[Array]:

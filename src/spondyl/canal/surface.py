@@ -19,7 +19,7 @@ from spondyl.core.volume import Volume
 
 CITATIONS = ("raya1990",)
 FAR_MM = 1e6
-"""Spacing given to the axis across the slices, so that distances stay within a slice."""
+"""Stands for 'beyond reach'."""
 SLICES_AT_ONCE = 12
 """Own choice: distances are taken slab by slab, each cut to what lies near the path."""
 NEARLY = 0.9
@@ -45,6 +45,23 @@ class Surface:
         )
         return flat.reshape(lps_mm.shape[:-1])
 
+    def on_lattice_mm(
+        self, first_lps_mm: NDArray[np.float64], steps_mm: NDArray[np.float64], shape: tuple[int, ...]
+    ) -> NDArray[np.float32]:
+        """The same on a lattice of points from the first one on, along the columns of `steps_mm` (3, 3)."""
+        inverse = np.linalg.inv(self.affine)
+        found: NDArray[np.float32] = ndimage.affine_transform(
+            self.distance_mm,
+            inverse[:3, :3] @ steps_mm,
+            inverse[:3, :3] @ first_lps_mm + inverse[:3, 3],
+            output_shape=shape,
+            order=1,
+            mode="grid-constant",
+            cval=self.cap_mm,
+            output=np.float32,
+        )
+        return found
+
 
 def surface_of(masks: Sequence[Volume], path_mm: NDArray[np.float64], reach_mm: float) -> Surface:
     """The surface of all masks together within `reach_mm` of the path (n, 3).
@@ -58,8 +75,6 @@ def surface_of(masks: Sequence[Volume], path_mm: NDArray[np.float64], reach_mm: 
     # Surfaces that lean by up to 45 degrees across the slices lie this far apart in neighbouring ones.
     cap = float(max(spacing[across], 2 * within))
     distance = np.full(grid.shape, cap, np.float32)
-    sampling = spacing.copy()
-    sampling[across] = FAR_MM
     index = grid.to_index(path_mm)
     margin = reach_mm / spacing
     for start in range(0, grid.shape[across], SLICES_AT_ONCE):
@@ -70,19 +85,38 @@ def surface_of(masks: Sequence[Volume], path_mm: NDArray[np.float64], reach_mm: 
         high = np.clip(np.ceil(near.max(axis=0) + margin).astype(int) + 1, low, grid.shape)
         low[across], high[across] = start, min(start + SLICES_AT_ONCE, grid.shape[across])
         box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        distance[box] = np.clip(_signed_mm(bone[box], sampling, within / 2), -cap, cap)
+        distance[box] = _signed_mm(bone[box], across, spacing, cap)
     return Surface(grid.affine, distance, cap, within)
 
 
-def _signed_mm(mask: NDArray[np.bool_], sampling: NDArray[np.float64], half_voxel_mm: float) -> NDArray[np.float64]:
-    """Distance of each voxel's centre to the surface, which lies midway between centres inside and outside."""
-    if not mask.any():
-        return np.full(mask.shape, FAR_MM)
-    if mask.all():
-        return np.full(mask.shape, -FAR_MM)
-    outside = ndimage.distance_transform_edt(~mask, sampling=sampling) - half_voxel_mm
-    inside = ndimage.distance_transform_edt(mask, sampling=sampling) - half_voxel_mm
-    return np.where(mask, -inside, outside)
+def _signed_mm(
+    mask: NDArray[np.bool_], across: int, spacing_mm: NDArray[np.float64], cap_mm: float
+) -> NDArray[np.float32]:
+    """Distance of each voxel's centre to the surface, which lies midway between centres inside and outside; capped."""
+    half = float(np.delete(spacing_mm, across).max()) / 2
+    outside, inside = (_nearest_mm(held, across, spacing_mm, cap_mm + half) for held in (mask, ~mask))
+    return np.clip(np.where(mask, half - inside, outside - half), -cap_mm, cap_mm)
+
+
+def _nearest_mm(
+    mask: NDArray[np.bool_], across: int, spacing_mm: NDArray[np.float64], reach_mm: float
+) -> NDArray[np.float32]:
+    """Distance to the nearest voxel of the mask in the same slice, exact within `reach_mm` and large beyond.
+
+    Squares of distances add up axis by axis; within so few voxels that is quicker than a whole transform.
+    """
+    squares = np.where(mask, np.float32(0), np.float32(FAR_MM))
+    for axis in range(mask.ndim):
+        if axis == across:
+            continue
+        found = np.moveaxis(squares.copy(), axis, 0)
+        before = np.moveaxis(squares, axis, 0)
+        for steps in range(1, min(int(np.ceil(reach_mm / spacing_mm[axis])), mask.shape[axis] - 1) + 1):
+            moved = before + np.float32((steps * spacing_mm[axis]) ** 2)
+            np.minimum(found[steps:], moved[:-steps], out=found[steps:])
+            np.minimum(found[:-steps], moved[steps:], out=found[:-steps])
+        squares = np.moveaxis(found, 0, axis)
+    return np.asarray(np.sqrt(squares))
 
 
 def _slice_axis(grid: Volume, path_mm: NDArray[np.float64]) -> int:

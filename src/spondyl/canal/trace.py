@@ -27,6 +27,8 @@ OWN_COURSE = 0.5
 level above to the level below. The first follows a canal that bends, the second does not mind a broken body."""
 REACH_MM = MAX_RADIUS_MM + GAP_MM
 """Bone further from the centreline than this is not looked at."""
+BACK_PERCENT = 60.0
+"""Own choice: a body's voxels behind this percentile are its back, beside the canal; hooks and slopes lie before it."""
 NO_BODY = frozenset({Level.C1})
 NO_RING = "no cross-section in which body, pedicles and laminae close a ring around the canal"
 _FRONT = np.sin(ANGLES) < -np.cos(np.deg2rad(25.0))
@@ -100,13 +102,29 @@ def _stretch(nodes: Sequence[_Node], vertebrae: Mapping[Level, Vertebra], bones:
     height = np.arange(len(path.centres_mm)) * PLANE_STEP_MM
     levels = list(places)  # from the head down
     bodies, territories = {}, {}
+    owner = _owners(path, [vertebrae[level] for level in levels])
     for n, level in enumerate(levels):
         low, high = places[level]
         top = np.inf if n == 0 else (high + places[levels[n - 1]][0]) / 2
         bottom = -np.inf if n == len(levels) - 1 else (low + places[levels[n + 1]][1]) / 2
         bodies[level] = np.flatnonzero((height >= max(low, bottom)) & (height <= min(high, top)))
-        territories[level] = np.flatnonzero((height >= bottom) & (height < top))
+        territories[level] = np.flatnonzero(owner == n)
     return Stretch(tube, bodies, territories)
+
+
+def _owners(path: Path, vertebrae: Sequence[Vertebra]) -> NDArray[np.intp]:
+    """To which of these vertebrae, from the head down, each plane belongs: the nearer end of the bodies' back walls."""
+    places, ends = [], []
+    for vertebra in vertebrae:
+        body = _local_points(vertebra, vertebra.mask(SubRegion.BODY))
+        back = body[body[:, 1] >= np.percentile(body[:, 1], BACK_PERCENT)] if len(body) else body
+        places.append(vertebra.frame.to_local(path.centres_mm)[:, 2])
+        ends.append(np.percentile(back[:, 2], [1.0, 99.0]) if len(back) else np.zeros(2))
+    owner = np.zeros(len(path.centres_mm), dtype=np.intp)
+    for n in range(1, len(vertebrae)):
+        past_upper, past_lower = ends[n - 1][0] - places[n - 1], places[n] - ends[n][1]
+        owner[(owner == n - 1) & (past_lower <= past_upper)] = n
+    return owner
 
 
 def _path(nodes: Sequence[_Node], vertebrae: Mapping[Level, Vertebra]) -> tuple[Path, dict[Level, tuple[float, float]]]:
@@ -195,11 +213,11 @@ def _follow(bone: Volume, frame: Frame, seed: Array, positions: Array) -> tuple[
 
 
 def _straight_rays(bone: Volume, axis: Frame, positions: Array) -> Array:
-    def outside(xy: Array) -> NDArray[np.floating]:
-        height = np.broadcast_to(positions[:, None, None, None], (*xy.shape[:-1], 1))
-        return 0.5 - bone.sample(axis.to_lps(np.concatenate([xy, height], axis=-1)), order=1, outside=0.0)
+    def outside(lps: Array) -> NDArray[np.floating]:
+        return np.asarray(0.5 - bone.sample(lps, order=1, outside=0.0))
 
-    return ray_lengths_mm(outside, positions.size)
+    centres = axis.to_lps(positions[:, None] * np.array([0.0, 0.0, 1.0]))
+    return ray_lengths_mm(outside, centres, np.broadcast_to(axis.axes, (positions.size, 3, 3)), near=0.5)
 
 
 def _axis_frame(frame: Frame, shift_xy_mm: Array, tilt_xy: Array) -> Frame:
