@@ -20,8 +20,8 @@ Contrast = Literal["none", "arterial", "portal"]
 KERNEL_FWHM_MM: dict[Kernel, float] = {"soft": 1.4, "standard": 1.1, "sharp": 0.85, "bone": 0.65}
 """Own choice: point spread in the plane; a Gaussian of these widths has MTF 50 % at 3.2, 4.0, 5.2 and 6.8 lp/cm,
 which spans soft-tissue to bone kernels of clinical scanners."""
-MINERAL_FACTOR = {80.0: 1.33, 100.0: 1.12, 120.0: 1.0, 140.0: 0.93}
-"""HU of the same mineral against 120 kVp; own choice, the inverse of the generic density lines' slopes."""
+MINERAL_FACTOR = {80.0: 1.40, 100.0: 1.15, 120.0: 1.0, 140.0: 0.91}
+"""HU of the same mineral against 120 kVp: own calculation with `tissues.HU_PER_MG_CC`."""
 IODINE_FACTOR = {80.0: 1.7, 100.0: 1.28, 120.0: 1.0, 140.0: 0.82}
 """HU of the same iodine against 120 kVp; own choice from its attenuation over water's (NIST) at 50, 57, 64, 70 keV."""
 RISE_HU: dict[Contrast, dict[str, float]] = {

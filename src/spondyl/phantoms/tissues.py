@@ -33,9 +33,11 @@ L1_HU_PER_YEAR = -2.5
 FEMALE_HU_AT_65 = -12.0
 """Own choice: women lose more after the menopause; zero below 50, this at 65, and on in proportion."""
 LEAST_TRABECULAR_HU = 25.0
-HU_PER_MG_CC = 1.25
-HU_AT_ZERO = -4.0
-"""Own choice: HU = 1.25 mg/cc K2HPO4 - 4, near to the generic line of 120 kVp (0.8 mg/cc a HU)."""
+HU_PER_MG_CC = 1.35
+HU_AT_ZERO = -0.4
+"""Density is that of K2HPO4 dissolved in water with the same HU, as a phantom on the table reads it (mindways2011: each
+mg displaces 0.2174 mg of water of 999.6 mg/cc). HU of such solutions at 120 kVp: own calculation over a whole spectrum
+through 25 cm of water (NIST attenuation by xraydb), repeated in `tests/phantoms/test_mineral.py`."""
 LEVEL_FACTOR = {
     Level.C1: 1.5, Level.C2: 1.54, Level.C3: 1.70, Level.C4: 1.77, Level.C5: 1.77, Level.C6: 1.66, Level.C7: 1.48,
     Level.T1: 1.36, Level.T2: 1.28, Level.T3: 1.23, Level.T4: 1.20, Level.T5: 1.17, Level.T6: 1.15, Level.T7: 1.13,
