@@ -180,15 +180,20 @@ def test_given_parts_lesions_cord_and_history_are_used(tmp_path):
     offset = np.argwhere(body) - np.argwhere(body).mean(axis=0)
     lesion = np.zeros_like(body)
     lesion[tuple(np.argwhere(body)[(offset**2).sum(axis=1) < 5**2].T)] = True
-    image = sitk.GetImageFromArray(lesion.astype(np.uint8))
-    image.CopyInformation(mask)
-    sitk.WriteImage(image, str(tmp_path / "lesion.nii.gz"))
+    arch = (sitk.GetArrayFromImage(sitk.ReadImage(str(parts))) == 41) & (array == 22)
+    middle = ((np.argwhere(body).mean(axis=0) + np.argwhere(arch).mean(axis=0)) / 2).round().astype(int)
+    cord = np.zeros_like(body)
+    cord[tuple(slice(n - 2, n + 3) for n in middle)] = True
+    for name, given in (("lesion", lesion), ("cord", cord & (array == 0))):
+        image = sitk.GetImageFromArray(given.astype(np.uint8))
+        image.CopyInformation(mask)
+        sitk.WriteImage(image, str(tmp_path / f"{name}.nii.gz"))
     history = tmp_path / "history.toml"
     history.write_text('[cancer]\nstatus = "known"\nprimary = "breast"\n[pain]\npresent = "yes"\nmuch_worse = "yes"\n')
     out = tmp_path / "out"
     run = spondyl(
         *("assess", ct, "--vertebrae", labels, "--subregions", parts, "--lesions", tmp_path / "lesion.nii.gz"),
-        *("--cord", tmp_path / "lesion.nii.gz", "--history", history, "--calibration", 0.8, -5, "--out", out),
+        *("--cord", tmp_path / "cord.nii.gz", "--history", history, "--calibration", 0.8, -5, "--out", out),
     )
     assert run.returncode == 0, run.stderr
     found = json.loads((out / "assessment.json").read_text(encoding="utf-8"))

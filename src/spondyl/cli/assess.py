@@ -23,6 +23,8 @@ COLUMNS = (
 OPTIONAL = ("fracture", "ESCC", "failure load N")
 SILENT = ("–", "none")
 
+STAGES_BY_VERTEBRA = ("vertebrae", "measuring", "canal", "scoring")
+
 
 def run_assess(out: Path, rods: tuple[str, ...], **asked: object) -> None:
     """Assess and report; `asked` are the fields of `Request` but for `rods`, which are still 'HU=MG_CC' texts."""
@@ -49,8 +51,16 @@ def _tell(case: CaseResult, seconds: dict[str, float], out: Path) -> None:
         console.print(f"Urgency: {case.urgency.for_patient}")
     spent = ", ".join(f"{name} {taken:.1f}" for name, taken in seconds.items())
     console.print(f"{sum(seconds.values()):.1f} s ({spent})")
+    console.print(_a_vertebra(case))
     console.print("Research software, not a medical device: it does not diagnose.")
     console.print(f"Report: {out / 'report.html'}")
+
+
+def _a_vertebra(case: CaseResult) -> str:
+    """How long the work on the vertebrae took, shared among them: what a longer scan would take more."""
+    number = sum(result.quality.assessed for result in case.vertebrae)
+    taken = sum(case.stage_seconds.get(stage, 0.0) for stage in STAGES_BY_VERTEBRA)
+    return f"{taken / max(number, 1):.1f} s a vertebra ({number} vertebrae)"
 
 
 def parse_rod(text: str) -> tuple[float, float]:

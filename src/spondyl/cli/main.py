@@ -71,8 +71,11 @@ def assess(
     ] = None,
     rod: Annotated[
         list[str] | None,
-        typer.Option(metavar="HU=MG_CC", help="A calibration phantom's rod; give three or more."),
+        typer.Option(
+            metavar="HU=MG_CC", help="A calibration phantom's rod; give three or more. With --rod-mask: LABEL=MG_CC."
+        ),
     ] = None,
+    rod_mask: Annotated[Path | None, typer.Option(help="Labels of the rods, whose HU are then measured.")] = None,
     generic: Annotated[
         bool, typer.Option("--generic", help="The general density line, not one from the patient's own tissues.")
     ] = False,
@@ -100,6 +103,7 @@ def assess(
         series=series,
         calibration=calibration,
         rods=tuple(rod or ()),
+        rod_mask=rod_mask,
         generic=generic,
         kvp=kvp,
         voxel_mm=voxel_mm,
@@ -134,8 +138,12 @@ def strength(
         typer.Option(metavar="SLOPE INTERCEPT", help="Density line: mg/cc = SLOPE * HU + INTERCEPT."),
     ] = None,
     rod: Annotated[
-        list[str] | None, typer.Option(metavar="HU=MG_CC", help="A calibration phantom's rod; give three or more.")
+        list[str] | None,
+        typer.Option(
+            metavar="HU=MG_CC", help="A calibration phantom's rod; give three or more. With --rod-mask: LABEL=MG_CC."
+        ),
     ] = None,
+    rod_mask: Annotated[Path | None, typer.Option(help="Labels of the rods, as for assess.")] = None,
     generic: Annotated[
         bool, typer.Option("--generic", help="The general density line, not one from the patient's own tissues.")
     ] = False,
@@ -171,6 +179,7 @@ def strength(
             series=series,
             calibration=calibration,
             rods=tuple(rod or ()),
+            rod_mask=rod_mask,
             generic=generic,
             kvp=kvp,
             voxel_mm=voxel_mm,

@@ -40,6 +40,7 @@ OF_CT = (
     "series",
     "calibration",
     "rod",
+    "rod_mask",
     "generic",
     "kvp",
 )

@@ -31,8 +31,15 @@ def boxes_of(labels: NDArray) -> list[Box | None]:
 
 def box_of(mask: NDArray[np.bool_]) -> Box | None:
     """The box around all that is True; None without any."""
-    boxes = boxes_of(mask.view(np.uint8))
-    return boxes[0] if boxes else None
+    order, view = _falling_strides(mask), in_memory_order(mask)
+    if not view.any():
+        return None
+    box = [slice(None)] * 3
+    for axis in range(3):  # each axis within what is left of those before, the farthest strides first
+        others = tuple(other for other in range(3) if other != axis)
+        held = np.flatnonzero(view[tuple(box)].any(axis=others))
+        box[axis] = slice(int(held[0]), int(held[-1]) + 1)
+    return _as_indexed((box[0], box[1], box[2]), order, mask)
 
 
 def _falling_strides(array: NDArray) -> tuple[int, ...]:

@@ -80,6 +80,11 @@ def read_mask(path: Path, ct: Volume, *, role: str, may_be_empty: bool = False) 
     return Volume(placed.array.view(np.bool_), placed.affine, "mask")
 
 
+def read_labels(path: Path, ct: Volume, *, role: str) -> Volume:
+    """Any whole numbers ('mask of the phantom's rods') on the CT's grid, uint8 or uint16."""
+    return onto_ct(_read_labels(path, f"the {role}"), ct, f"the {role}")[0]
+
+
 def cord_from(path: Path, ct: Volume, level_map: LevelMap) -> Volume | None:
     """The spinal cord, boolean on the CT's grid, when the vertebra mask at `path` carries it itself; else None."""
     role = "the spinal cord in the vertebra mask"

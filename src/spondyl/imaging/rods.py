@@ -51,10 +51,19 @@ def rods_by_centre(ct: Volume, centres_mm: ArrayLike, radius_mm: float) -> list[
     return found
 
 
-def from_measured(hu: Mapping[int, float], mg_cc: Mapping[int, float]) -> Calibration:
-    """Line through labelled rods whose densities are known. Raises InvalidAnswer for a rod without a density."""
+def from_measured(hu: Mapping[int, float], mg_cc: Mapping[float, float]) -> Calibration:
+    """Line through labelled rods whose densities are known.
+
+    Raises InvalidAnswer for a label without a density, or a density without a label.
+    """
     if lost := sorted(set(hu) - set(mg_cc)):
         raise InvalidAnswer(f"phantom rods: no density for label {', '.join(map(str, lost))}.", "Give one for each.")
+    if absent := sorted(set(mg_cc) - set(hu)):
+        found = ", ".join(map(str, sorted(hu)))
+        raise InvalidAnswer(
+            f"phantom rods: the mask holds no label {', '.join(f'{label:g}' for label in absent)} (it holds {found}).",
+            "Name its labels.",
+        )
     return from_rods([hu[number] for number in hu], [mg_cc[number] for number in hu])
 
 

@@ -26,7 +26,9 @@ class Request:
     calibration: tuple[float, float] | None = None
     """Slope and intercept of the density line, mg/cc K2HPO4."""
     rods: tuple[tuple[float, float], ...] = ()
-    """(HU, mg/cc) of a calibration phantom's rods."""
+    """(HU, mg/cc) of a calibration phantom's rods; with `rod_mask` (label, mg/cc)."""
+    rod_mask: Path | None = None
+    """Labels of the rods, whose HU are then measured."""
     generic: bool = False
     """Where no line and no rods are given: take the general line for the voltage, not one from the patient's own
     tissues."""
