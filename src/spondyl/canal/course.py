@@ -108,7 +108,7 @@ class Course:
 def course_of(tube: Tube, labels: Labels) -> Course:
     path = tube.path.centres_mm
     surfaces = [
-        None if mask is None else surface_of([mask], path, REACH_MM)
+        None if mask is None else surface_of([mask], path, REACH_MM, with_ends=True)
         for mask in (labels.cord, labels.sac, labels.epidural)
     ]
     cord, sac = (sampled(tube, surface, smooth=True) for surface in surfaces[:2])

@@ -20,6 +20,8 @@ WITHIN_MM = -99.0
 """Stands for 'inside' where only the other label's surface counts."""
 SURE = 2.5
 """Own choice: what may be wrong is told as so many standard deviations."""
+SMOOTH_VOXELS = 0.5
+"""Own choice: and within a plane over about a voxel; over more, the ends of a flat cord would be rounded off."""
 SMOOTH_PLANES = 1.0
 """Own choice: labels' steps are averaged along the canal over a few mm, shorter than any level."""
 BINS = 72
@@ -67,11 +69,13 @@ def sampled(tube: Tube, surface: Surface | None, *, smooth: bool) -> NDArray[np.
     found = np.stack([surface.outside_mm(tube.path.lps_mm(p, SQUARE)) for p in range(len(tube.path.centres_mm))])
     if not smooth:
         return found
-    sigma = surface.voxel_mm / PIXEL_MM
+    sigma = SMOOTH_VOXELS * surface.voxel_mm / PIXEL_MM
     even = ndimage.gaussian_filter(found, (SMOOTH_PLANES, sigma, sigma), mode="nearest")
     # Averaging lifts the distance to a round surface of radius r by sigma^2 / 2r; without this it would shrink.
     radius = np.sqrt(covered(even).sum(axis=(1, 2)) * PIXEL_MM**2 / np.pi)
-    return np.asarray(even - (surface.voxel_mm**2 / (2 * np.maximum(radius, surface.voxel_mm)))[:, None, None])
+    return np.asarray(
+        even - ((SMOOTH_VOXELS * surface.voxel_mm) ** 2 / (2 * np.maximum(radius, surface.voxel_mm)))[:, None, None]
+    )
 
 
 def outlines_mm(tube: Tube) -> NDArray[np.float32]:

@@ -63,10 +63,13 @@ class Surface:
         return found
 
 
-def surface_of(masks: Sequence[Volume], path_mm: NDArray[np.float64], reach_mm: float) -> Surface:
+def surface_of(
+    masks: Sequence[Volume], path_mm: NDArray[np.float64], reach_mm: float, *, with_ends: bool = False
+) -> Surface:
     """The surface of all masks together within `reach_mm` of the path (n, 3).
 
-    Masks that share the first one's lattice are pasted, others are resampled onto it.
+    Masks that share the first one's lattice are pasted, others are resampled onto it. with_ends: a mask that ends
+    within the grid ends midway between its last slice and the next; without, thin ends are lost sooner.
     """
     grid, bone = _together(masks, path_mm, reach_mm)
     across = _slice_axis(grid, path_mm)
@@ -86,6 +89,8 @@ def surface_of(masks: Sequence[Volume], path_mm: NDArray[np.float64], reach_mm: 
         low[across], high[across] = start, min(start + SLICES_AT_ONCE, grid.shape[across])
         box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
         distance[box] = _signed_mm(bone[box], across, spacing, cap)
+    if with_ends:
+        _end_midway(np.moveaxis(distance, across, 0))
     return Surface(grid.affine, distance, cap, within)
 
 
@@ -96,6 +101,16 @@ def _signed_mm(
     half = float(np.delete(spacing_mm, across).max()) / 2
     outside, inside = (_nearest_mm(held, across, spacing_mm, cap_mm + half) for held in (mask, ~mask))
     return np.clip(np.where(mask, half - inside, outside - half), -cap_mm, cap_mm)
+
+
+def _end_midway(slices: NDArray[np.float32]) -> None:
+    """In each slice without any of the mask, as far outside as the slice beside it is inside."""
+    held: NDArray[np.bool_] = np.asarray((slices < 0).any(axis=(1, 2)))
+    for step in (1, -1):
+        for n in np.flatnonzero(~held):
+            if 0 <= n + step < len(slices) and held[n + step]:
+                beside = slices[n + step]
+                slices[n] = np.where(beside < 0, np.minimum(slices[n], -beside), slices[n])
 
 
 def _nearest_mm(

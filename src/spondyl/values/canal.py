@@ -34,7 +34,11 @@ class NormComparison:
 
 @dataclass(frozen=True)
 class Foramen:
-    """The opening between the pedicles of two levels on one side, as bone bounds it; None: said why in `notes`."""
+    """The opening between the pedicles of two levels on one side, as bone bounds it; None: said why in `notes`.
+
+    Sizes serve to compare sides and levels only, and not with published ones (not verified): the narrowest passage of a
+    slab 6 mm thick is less than what one sagittal plane shows.
+    """
 
     above: Level
     below: Level
