@@ -1,7 +1,7 @@
 """How often the 95 % interval of an internal calibration holds the truth when scanners and patients differ.
 
-Phantoms share one scanner scale, so that they can't tell: here energy, gain and offset of the scanner and the tissues of
-the patient are drawn as widely as `imaging.internal` says that they differ.
+Phantoms share one scanner scale, so that they can't tell: here energy, gain and offset of the scanner and the tissues
+of the patient are drawn as widely as `imaging.internal` says that they differ.
 """
 
 from __future__ import annotations
