@@ -13,7 +13,7 @@ from spondyl.anatomy.levels import Level
 from spondyl.core.volume import Volume
 from spondyl.values.level_map import LevelMap
 from spondyl.vertebrae.build import build_vertebrae
-from spondyl.vertebrae.expected import INTACT_SHARE, TYPICAL_HEIGHT_MM, expected_height
+from spondyl.vertebrae.expected import INTACT_SHARE, TYPICAL_HEIGHT_MM, expected_height, typical_heights_mm
 from spondyl.vertebrae.shape import EDGE_SHARE, BodyShape
 
 ROW = (Level.T12, Level.L1, Level.L2)
@@ -97,7 +97,7 @@ def shape_of(*heights: float) -> BodyShape:
 def test_loss_is_the_share_crushed_whatever_the_patients_size_and_a_few_crushed_neighbours(size, crushed, kept):
     row = sorted((level for level in TYPICAL_HEIGHT_MM if 8 <= level.order <= 24), key=lambda level: level.order)
     # Front, middle and back of an intact body differ: normal wedging is no loss.
-    normal = {level: size * TYPICAL_HEIGHT_MM[level] * np.array([0.95, 0.92, 1.0]) for level in row}
+    normal = {level: size * typical_heights_mm(level) * np.array([0.97, 0.92, 1.0]) for level in row}
     lost = {level for level in row if level.order in crushed}
     shapes = {level: shape_of(*(normal[level] * (kept if level in lost else 1.0))) for level in row}
     for level in row:

@@ -19,6 +19,7 @@ class PlaceLoss:
 
     place: Place
     measured_mm: float
+    """Nearer to what is expected than the voxels' middle where thick slices leave it open and no loss is likely."""
     expected_mm: float
     loss: float
     """1 - measured / expected, at least 0; 0.3 is 30 %."""

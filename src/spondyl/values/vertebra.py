@@ -35,6 +35,7 @@ class Geometry:
     """Shape of the body and how it stands on its neighbours; None is 'could not be measured', said why in `notes`."""
 
     anterior_height_mm: float | None
+    """This and the next two: within what thick slices leave open, drawn to what the neighbours predict."""
     middle_height_mm: float | None
     posterior_height_mm: float | None
     width_mm: float | None
@@ -54,7 +55,8 @@ class Geometry:
     coronal_angle_to_above_deg: float | None
     """Lean of the level above to the patient's left positive."""
     translation_ap_mm: float | None
-    """Offset of the level above on this one along this one's y, backward positive, beyond the spine's own curve."""
+    """Offset of the level above on this one along this one's y, backward positive, beyond the spine's own curve and
+    the step that its joints show alike."""
     translation_lr_mm: float | None
     """The same to the side; the patient's left positive."""
     notes: tuple[str, ...] = ()

@@ -19,11 +19,11 @@ from spondyl.anatomy.subregions import SubRegion
 from spondyl.core.volume import Volume
 from spondyl.values.level_map import LevelMap
 from spondyl.values.vertebra import Frame, Geometry, Vertebra
-from spondyl.vertebrae.alignment import align, ends
+from spondyl.vertebrae.alignment import Alignment, align, beyond_the_row, ends
 from spondyl.vertebrae.endplates import with_smooth_endplates
 from spondyl.vertebrae.expected import expected_height
 from spondyl.vertebrae.form import body_form
-from spondyl.vertebrae.frame import Course, Seed, axis_from_endplates, body_seed, courses, frame_from
+from spondyl.vertebrae.frame import Course, Seed, axis_from_endplates, body_seed, courses, frame_from, without_body
 from spondyl.vertebrae.landmarks import Landmarks, find_landmarks
 from spondyl.vertebrae.shape import BodyShape, measure_shape
 from spondyl.vertebrae.subregions import (
@@ -124,19 +124,26 @@ def plan(
             reasons[level] = "too little of it lies in the mask to find its body"
             continue
         seeds[level] = seed
+    borders = {level: _at_border(levels, level) for level in seeds}
+    for level in without_body(seeds, [level for level in seeds if any(borders[level])]):
+        del seeds[level]
+        reasons[level] = "the scan holds parts of its arch only, not its body"
     tasks = {}
     for level, course in courses(seeds).items() if seeds else ():
-        start, stop = levels.box(level, MARGIN_MM)
-        borders = [end for a, b, n in zip(start, stop, levels.labels.shape, strict=True) for end in (a == 0, b == n)]
         tasks[level] = LevelTask(
             level=level,
             mask=masks[level].contiguous(),
             course=course,
-            at_border=tuple(borders),
+            at_border=borders[level],
             cord=None if cord is None else _onto(cord, masks[level]),
             subregions=None if subregions is None else _onto(subregions, masks[level]),
         )
     return tasks, reasons
+
+
+def _at_border(levels: LevelMap, level: Level) -> tuple[bool, ...]:
+    start, stop = levels.box(level, MARGIN_MM)
+    return tuple(end for a, b, n in zip(start, stop, levels.labels.shape, strict=True) for end in (a == 0, b == n))
 
 
 def build_one(task: LevelTask) -> Built | str:
@@ -165,14 +172,27 @@ def build_one(task: LevelTask) -> Built | str:
         cut_parts=_cut_parts(parts, task.at_border),
         form=body_form(surface, smooth, shape, frame, max(task.mask.spacing_mm)),
     )
-    return Built(vertebra, marks, surface, shape)
+    return Built(vertebra, marks, smooth or surface, shape)
 
 
 def assemble(results: Mapping[Level, Built | str]) -> tuple[dict[Level, Vertebra], dict[Level, str]]:
     """Vertebrae with what only their neighbours can tell (expected height, alignment), and the reasons."""
     built = {level: result for level, result in results.items() if isinstance(result, Built)}
     reasons = {level: result for level, result in results.items() if isinstance(result, str)}
-    return {level: _among_neighbours(level, built) for level in built}, reasons
+    steps = beyond_the_row(_steps(built))
+    return {level: _among_neighbours(level, built, steps) for level in built}, reasons
+
+
+def _steps(built: Mapping[Level, Built]) -> dict[Level, Alignment]:
+    """Alignment of each level with the one above it, where both show their endplates and posterior walls."""
+    corners = {level: ends(one.vertebra.frame, one.surface, one.shape) for level, one in built.items()}
+    found = {}
+    for level, lower in corners.items():
+        above, _ = neighbours(level, built)
+        upper = None if above is None else corners[above]
+        if upper is not None and lower is not None:
+            found[level] = align(upper, lower)
+    return found
 
 
 def _settle(task: LevelTask, points: NDArray[np.float64]) -> tuple[Frame, Landmarks, Volume] | str:
@@ -185,7 +205,9 @@ def _settle(task: LevelTask, points: NDArray[np.float64]) -> tuple[Frame, Landma
         body = _body(task, points, frame, found)
         if body.array.sum() * body.voxel_volume_mm3 < SMALLEST_BODY_MM3:
             return _cut_or(task, "too little of its body lies in the mask")
-        before, frame = frame, _turned(frame, body_surface(body, frame), found, task.course)
+        surface = body_surface(body, frame)
+        surface = with_smooth_endplates(surface, body, frame) or surface
+        before, frame = frame, _turned(frame, surface, found, task.course)
         marks = found.seen_from(before, frame)
         if _at_rest(before, frame):
             break
@@ -285,7 +307,7 @@ def _own_geometry(shape: BodyShape) -> Geometry:
     )
 
 
-def _among_neighbours(level: Level, built: Mapping[Level, Built]) -> Vertebra:
+def _among_neighbours(level: Level, built: Mapping[Level, Built], steps: Mapping[Level, Alignment]) -> Vertebra:
     """The vertebra with what the neighbours tell, and notes on what they can't."""
     geometry, form, notes = built[level].vertebra.geometry, built[level].vertebra.form, []
     expected = expected_height(level, {other: result.shape for other, result in built.items()})
@@ -298,6 +320,9 @@ def _among_neighbours(level: Level, built: Mapping[Level, Built]) -> Vertebra:
         notes.append(f"height expected from {names}")
         geometry = replace(
             geometry,
+            anterior_height_mm=expected.heights_mm[0],
+            middle_height_mm=expected.heights_mm[1],
+            posterior_height_mm=expected.heights_mm[2],
             predicted_height_mm=expected.tallest_mm,
             height_loss=expected.loss,
             height_loss_interval=expected.loss_interval,
@@ -305,16 +330,12 @@ def _among_neighbours(level: Level, built: Mapping[Level, Built]) -> Vertebra:
         wedges = tuple(w for other in expected.witnesses if (w := built[other].shape.wedge_deg) is not None)
         form = replace(form, losses=expected.losses, neighbours_wedge_deg=wedges)
     above, _ = neighbours(level, built)
-    pair = [
-        ends(result.vertebra.frame, result.surface, result.shape, result.landmarks)
-        for result in (built[name] for name in (above, level) if name is not None)
-    ]
     if above is None:
         notes.append("no alignment: the level above could not be built")
-    elif pair[0] is None or pair[1] is None:
-        notes.append(f"no alignment: an endplate of {above.name} or {level.name} could not be fitted")
+    elif level not in steps:
+        notes.append(f"no alignment: an endplate or the posterior wall of {above.name} or {level.name} was not found")
     else:
-        found = align(pair[0], pair[1])
+        found = steps[level]
         geometry = replace(
             geometry,
             sagittal_angle_to_above_deg=found.sagittal_deg,

@@ -16,17 +16,36 @@ from scipy import ndimage
 
 from spondyl.core.volume import Volume
 from spondyl.values.vertebra import Frame
-from spondyl.vertebrae.frame import Vector
+from spondyl.vertebrae.frame import Vector, fit_plane
 from spondyl.vertebrae.surface import STEP_MM, BodySurface
 
-POWERS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2), (2, 1), (1, 2), (0, 3), (2, 2), (0, 4), (4, 0))
+POWERS = (
+    (0, 0),
+    (1, 0),
+    (0, 1),
+    (2, 0),
+    (1, 1),
+    (0, 2),
+    (2, 1),
+    (1, 2),
+    (0, 3),
+    (2, 2),
+    (0, 4),
+    (4, 0),
+    (2, 4),
+    (0, 6),
+)
 """Own choice: powers of x and y, in half widths and half depths: enough for a rim, a hollow that lies off the centre,
 and a wedge; too few for a pit or a spur, which are then seen as what departs from the surface."""
 RIM_MM = 2
 """Own choice: so near the wall a plate is rounded, or a spur leaves it; in columns of 1 mm."""
+WALL_MM = 1
+"""Own choice: beyond this a voxel of bone bounds the plate; nearer it may be a spur's."""
+SLACK_MM = 5.0
+"""Own choice: a surface this smooth can't move against its bounds within this distance."""
 MIDDLE_WEIGHT = 0.01
 """Own choice: how much less a place between its bounds counts than one outside them."""
-CURVE_WEIGHT = {2: 0.01, 3: 0.15, 4: 0.3}
+CURVE_WEIGHT = {2: 0.01, 3: 0.1, 4: 0.1, 6: 0.1}
 """Own choice: by the sum of powers, against `MIDDLE_WEIGHT` for each bound: a plate that is known on one contour only
 would else be bent at will. Set on bodies of exact shape at 1 and 2.5 mm."""
 STRAY_MM = 1.0
@@ -42,37 +61,77 @@ class Bounds:
 
     below: NDArray[np.float64]
     above: NDArray[np.float64]
+    use_below: NDArray[np.bool_]
+    """Which of the points bound the plate; (n,)."""
+    use_above: NDArray[np.bool_]
+
+    @property
+    def both(self) -> NDArray[np.bool_]:
+        return self.use_below & self.use_above
 
 
 def with_smooth_endplates(surface: BodySurface, body: Volume, frame: Frame) -> BodySurface | None:
-    """The surface with its top and bottom replaced by smooth ones; None where a plate has too few voxels."""
-    plates = [_plate(surface, body, frame, up=up) for up in (True, False)]
-    if plates[0] is None or plates[1] is None:
+    """The surface with smooth plates and the planes through them; None where a plate has too few voxels."""
+    upper, lower = _plate(surface, body, frame, up=True), _plate(surface, body, frame, up=False)
+    if upper is None or lower is None:
         return None
     inside = np.isfinite(surface.top_mm)
-    top, bottom = np.where(inside, plates[0], np.nan), np.where(inside, plates[1], np.nan)
-    return replace(surface, top_mm=top, bottom_mm=bottom)
+    (top, over), (bottom, under) = upper, lower
+    xs, ys = np.meshgrid(surface.x_mm, surface.y_mm, indexing="ij")
+    inner = ndimage.binary_erosion(surface.waist, iterations=RIM_MM)
+    return replace(
+        surface,
+        upper=fit_plane(xs[inner], ys[inner], top[inner]),
+        lower=fit_plane(xs[inner], ys[inner], bottom[inner]),
+        top_mm=np.where(inside, top, np.nan),
+        bottom_mm=np.where(inside, bottom, np.nan),
+        sd_mm=np.sqrt(over**2 + under**2) / np.sqrt(12.0),
+    )
 
 
-def _plate(surface: BodySurface, body: Volume, frame: Frame, *, up: bool) -> NDArray[np.float64] | None:
+def _plate(
+    surface: BodySurface, body: Volume, frame: Frame, *, up: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Height by column, and by how much the bounds near it let it move."""
     inner = ndimage.binary_erosion(surface.waist, iterations=RIM_MM)
     if not inner.any():
         return None
     bounds = _bounds(body, frame, up=up)
-    keep = _holds(surface, inner, bounds.below) & _holds(surface, inner, bounds.above)
-    bounds = Bounds(bounds.below[keep], bounds.above[keep])
-    if len(bounds.below) < 4 * len(POWERS):
+    bone, air = (bounds.below, bounds.above) if up else (bounds.above, bounds.below)
+    # Bone bounds the plate nearly up to the wall; beside a voxel without bone there may be no plate but the wall.
+    near = ndimage.binary_erosion(surface.waist, iterations=WALL_MM)
+    solid, empty = _holds(surface, near, bone), _holds(surface, inner, bone) & _holds(surface, inner, air)
+    keep = solid | empty
+    used = (solid, empty) if up else (empty, solid)
+    bounds = Bounds(bounds.below[keep], bounds.above[keep], used[0][keep], used[1][keep])
+    if (bounds.both).sum() < 4 * len(POWERS):
         return None
     xs, ys = np.meshgrid(surface.x_mm, surface.y_mm, indexing="ij")
-    middle = np.array([xs[inner].mean(), ys[inner].mean()])
-    half = np.array([np.ptp(xs[inner]) / 2, np.ptp(ys[inner]) / 2])
+    middle = np.array([xs[surface.waist].mean(), ys[surface.waist].mean()])
+    half = np.array([np.ptp(xs[surface.waist]) / 2, np.ptp(ys[surface.waist]) / 2])
 
     def terms(x: NDArray, y: NDArray) -> NDArray[np.float64]:
         u, v = (x - middle[0]) / half[0], (y - middle[1]) / half[1]
         return np.stack([u**p * v**q for p, q in POWERS], axis=-1)
 
-    factors = _fit(bounds, terms(*bounds.below.T[:2]), terms(*bounds.above.T[:2]))
-    return np.asarray((terms(xs, ys) * factors).sum(axis=-1))
+    low, high = terms(*bounds.below.T[:2]), terms(*bounds.above.T[:2])
+    factors, kept = _fit(bounds, low, high)
+    lowest = _least(surface, bounds.below, low @ factors - bounds.below[:, 2], kept & bounds.use_below)
+    highest = _least(surface, bounds.above, bounds.above[:, 2] - high @ factors, kept & bounds.use_above)
+    return np.asarray((terms(xs, ys) * factors).sum(axis=-1)), lowest + highest
+
+
+def _least(
+    surface: BodySurface, points: NDArray[np.float64], gap_mm: NDArray[np.float64], kept: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Smallest gap between surface and bounds around each column; at most the largest of all where there is none."""
+    found = np.full((len(surface.x_mm), len(surface.y_mm)), np.inf)
+    i = np.rint((points[kept, 0] - surface.x_mm[0]) / STEP_MM).astype(int)
+    j = np.rint((points[kept, 1] - surface.y_mm[0]) / STEP_MM).astype(int)
+    np.minimum.at(found, (i, j), np.maximum(gap_mm[kept], 0.0))
+    reach = np.arange(-int(SLACK_MM / STEP_MM), int(SLACK_MM / STEP_MM) + 1)
+    disc = np.hypot(*np.meshgrid(reach, reach)) * STEP_MM <= SLACK_MM
+    return np.minimum(ndimage.minimum_filter(found, footprint=disc, mode="nearest"), gap_mm[kept].max())
 
 
 def _bounds(body: Volume, frame: Frame, *, up: bool) -> Bounds:
@@ -88,7 +147,8 @@ def _bounds(body: Volume, frame: Frame, *, up: bool) -> Bounds:
     step = np.zeros(3)
     step[axis] = 1.0 if forward else -1.0
     inside, outside = (frame.to_local(body.to_lps(where)) for where in (index, index + step))
-    return Bounds(inside, outside) if up else Bounds(outside, inside)
+    every = np.ones(len(index), bool)
+    return Bounds(inside, outside, every, every) if up else Bounds(outside, inside, every, every)
 
 
 def _holds(surface: BodySurface, columns: NDArray[np.bool_], points: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -100,13 +160,16 @@ def _holds(surface: BodySurface, columns: NDArray[np.bool_], points: NDArray[np.
     return held
 
 
-def _fit(bounds: Bounds, low: NDArray[np.float64], high: NDArray[np.float64]) -> Vector:
-    """Factors of the smooth surface that breaks the bounds least; `low` and `high` are the bounds' terms."""
+def _fit(bounds: Bounds, low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[Vector, NDArray[np.bool_]]:
+    """Factors of the smooth surface that breaks the bounds least, and the bounds that are no stray ones.
+
+    `low` and `high` are the bounds' terms.
+    """
     n = len(low)
-    below, above = bounds.below[:, 2], bounds.above[:, 2]
+    below, above, both = bounds.below[:, 2], bounds.above[:, 2], bounds.both
     centre, target = (low + high) / 2, (below + above) / 2
     ridge = np.diag([n * CURVE_WEIGHT.get(p + q, 0.0) for p, q in POWERS])
-    factors = _solve(((centre, target, np.ones(n)),), ridge)
+    factors = _solve(((centre, target, 1.0 * both),), ridge)
     kept = np.ones(n, bool)
     stray = max(STRAY_MM, float(np.median(above - below)))
     for k in range(ROUNDS):
@@ -115,13 +178,13 @@ def _fit(bounds: Bounds, low: NDArray[np.float64], high: NDArray[np.float64]) ->
             kept = (short <= stray) & (over <= stray)
         factors = _solve(
             (
-                (low, below, 1.0 * (kept & (short > 0))),
-                (high, above, 1.0 * (kept & (over > 0))),
-                (centre, target, MIDDLE_WEIGHT * kept),
+                (low, below, 1.0 * (kept & bounds.use_below & (short > 0))),
+                (high, above, 1.0 * (kept & bounds.use_above & (over > 0))),
+                (centre, target, MIDDLE_WEIGHT * (kept & both)),
             ),
             ridge * MIDDLE_WEIGHT,
         )
-    return factors
+    return factors, kept
 
 
 def _solve(parts: tuple[tuple[NDArray, NDArray, NDArray], ...], ridge: NDArray[np.float64]) -> Vector:

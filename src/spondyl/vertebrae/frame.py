@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,8 @@ share of that with them: a void through a whole body leaves its rim (0.4 at most
 the centre of a vertebra with long processes, leaves the whole body (0.6 and more)."""
 BACK_WEIGHTS = {0: 1.0, 1: 0.9, 2: 0.4}
 """Own choice: by distance along the row, so that a lost half arch can't turn its own vertebra."""
+ARCH_SHARE = 0.6
+"""Own choice: at the scan's border, what is thinner than this share of the next level's body is a piece of arch."""
 ENDPLATE_RESIDUAL_MM = 2.0
 """Own choice: an endplate whose points stray more than this (rms) from a plane does not turn the frame."""
 ENDPLATE_TURN_DEG = 25.0
@@ -110,6 +112,17 @@ def _without_voids(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return mask
     rows = np.array(ndimage.center_of_mass(holes > 0, holes, inner))[:, 1]
     return mask | np.isin(holes[1:-1, 1:-1], inner[rows < middle])
+
+
+def without_body(seeds: Mapping[Level, Seed], cut: Collection[Level]) -> list[Level]:
+    """Those of the cut levels of which only arch is in the scan: the row would bend through its spinous process."""
+    row = along_spine(seeds)
+    found = []
+    for n, level in enumerate(row):
+        near = [seeds[row[m]].radius_mm for m in (n - 1, n + 1) if 0 <= m < len(row)]
+        if level in cut and near and seeds[level].radius_mm < ARCH_SHARE * max(near):
+            found.append(level)
+    return found
 
 
 def courses(seeds: Mapping[Level, Seed]) -> dict[Level, Course]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spondyl.vertebrae.frame import Vector, fit_line
 from spondyl.vertebrae.surface import BodySurface
@@ -13,10 +14,10 @@ SLAB_SHARE = 0.15
 """Own choice: the mid-sagittal slab is this share of the body's width to either side (about 6 mm in L3)."""
 EDGE_SHARE = 0.05
 """Own choice: front and back height are read this share of the depth inside the wall, off the rounded corner,"""
-EDGE_BAND = (0.06, 0.42)
+EDGE_BAND = (0.04, 0.3)
 """Own choice: and from the parabola through the heights in this band of the depth: no spur can set them, and a
 hollow endplate still rises to its rim."""
-WIDTH_BAND = (0.2, 0.7)
+WIDTH_BAND = (0.2, 0.55)
 """Own choice: the width is read in this band of the depth, before the roots of pedicles and processes."""
 MIDDLE_BAND = (0.38, 0.62)
 """Own choice: the middle height is the median over this band of the depth."""
@@ -24,6 +25,8 @@ WEDGE_BAND = (0.08, 0.92)
 """Own choice: the wedge is taken between the lines through both endplates in this band of the depth."""
 LEAST_HEIGHT_OVER_DEPTH = 0.65
 """Lowest ratio of posterior height to depth from T1 to L5 in panjabi1991 and panjabi1992 (T7 0.66, others to 0.76)."""
+READING_SD_MM = 0.2
+"""Own choice: what remains between a smooth surface and a body's own, however thin the slices."""
 MIN_ROWS = 8
 """Fewer rows of columns than this (8 mm of depth) carry no front, middle and back."""
 
@@ -43,6 +46,9 @@ class BodyShape:
 
     height_mm: float
     """Between the endplate planes at the centre, or from end to end where they could not be fitted."""
+
+    sd_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Of front, middle and back height, by what the voxels leave open."""
 
     @property
     def arch_scale_mm(self) -> float:
@@ -79,7 +85,21 @@ def measure_shape(surface: BodySurface) -> BodyShape:
         wedge_deg=float(np.degrees(np.arctan(slopes[0]) - np.arctan(slopes[1]))),
         middle_x_mm=middle_x,
         height_mm=overall,
+        sd_mm=_open(surface, slab, rows, share),
     )
+
+
+def _open(
+    surface: BodySurface, slab: NDArray[np.bool_], rows: NDArray[np.bool_], share: Vector
+) -> tuple[float, float, float]:
+    """By how much voxels leave front, middle and back height open."""
+    if surface.sd_mm is None:
+        return 0.0, 0.0, 0.0
+    along = np.median(surface.sd_mm[slab][:, rows], axis=0)
+    edge = EDGE_BAND[1] / 2
+    bands = share <= edge, (share >= MIDDLE_BAND[0]) & (share <= MIDDLE_BAND[1]), share >= 1 - edge
+    front, middle, back = (float(np.hypot(READING_SD_MM, np.median(along[band]))) for band in bands)
+    return front, middle, back
 
 
 def _at_wall(share: Vector, height: Vector) -> float | None:
