@@ -212,3 +212,24 @@ def test_bone_equally_dense_on_both_sides_is_built_so():
         return ((np.abs(p[..., 0]) - 14) ** 2 + (p[..., 1] - 28) ** 2 + (p[..., 2] - 3) ** 2) < 30
 
     assert detect_lesions(changed(healthy(), Level.T12, both, 500), healthy().vertebrae) == {}
+
+
+@pytest.mark.parametrize("offset_hu", [-20, 20])
+def test_a_scanners_offset_changes_little(offset_hu):
+    """What tumour looks like is read off the scan: a constant added to all voxels makes and hides no lesion."""
+    spine = sick()
+    straight = detect_lesions(spine.ct, spine.vertebrae)
+    found = detect_lesions(spine.ct.like(spine.ct.array + np.float32(offset_hu), "HU"), spine.vertebrae)
+    assert list(found) == list(straight)
+    for level in found:
+        assert [one.kind for one in found[level]] == [one.kind for one in straight[level]]
+        assert found[level][0].volume_mm3 == pytest.approx(straight[level][0].volume_mm3, rel=0.1)
+        assert found[level][0].confidence == pytest.approx(straight[level][0].confidence, abs=0.1)
+
+
+def test_soft_tumour_is_looked_for_at_the_density_of_the_muscle_beside():
+    spine = healthy()
+    ct = spine.ct.like(spine.ct.array + np.float32(25), "HU")
+    for level, vertebra in spine.vertebrae.items():
+        assert collect_reference(spine.ct, vertebra).muscle_hu == pytest.approx(40, abs=3)
+        assert collect_reference(ct, vertebra).muscle_hu == pytest.approx(65, abs=3), level

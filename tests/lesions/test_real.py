@@ -59,14 +59,14 @@ def with_ball(level: Level, offset_mm, radius_mm: float, hu: float) -> tuple[Vol
 
 
 def test_the_untouched_degenerative_spine_has_at_most_one_doubtful_finding():
-    """Endplate sclerosis, osteophytes and a dotted lucency in L1 are no findings; of its worn joints one may be."""
+    """Endplate sclerosis, osteophytes and worn joints are no findings; a dotted lucency in L1 may be."""
     ct, vertebrae, _ = demo()
     found = [lesion for lesions in detect_lesions(ct, vertebrae).values() for lesion in lesions]
     assert len(found) <= 1
     for lesion in found:
-        assert SubRegion.BODY not in lesion.parts_touched
-        assert lesion.confidence < 0.6
-        assert any("arthrosis" in note for note in lesion.notes)
+        assert (lesion.level, lesion.kind, lesion.parts_touched) == (Level.L1, "lytic", (SubRegion.BODY,))
+        assert lesion.volume_mm3 < 500
+        assert lesion.confidence < 0.7
 
 
 @pytest.mark.parametrize("level", [Level.T4, Level.T9, Level.T10, Level.T11])
@@ -76,7 +76,7 @@ def test_a_ball_of_14_mm_put_into_real_bone_is_found(level, hu, kind):
     ct, centre, truth_mm3 = with_ball(level, (5, 0, 0), 7.0, hu)
     own = collect_reference(ct, vertebrae[level])
     reference = fit_reference([*(s for lv, s in samples.items() if lv != level), own])
-    (lesion,) = [one for one in detect_in(ct, vertebrae[level], reference) if SubRegion.BODY in one.parts_touched]
+    (lesion,) = detect_in(ct, vertebrae[level], reference)
     assert lesion.kind == kind
     assert np.linalg.norm(np.array(lesion.centroid_lps_mm) - centre) < 3.0
     assert lesion.volume_mm3 == pytest.approx(truth_mm3, rel=0.3)

@@ -28,7 +28,7 @@ from spondyl.lesions.normal import (
     fit_reference,
     sample_of,
 )
-from spondyl.lesions.place import BODY_KIND, Place, crop_to, locate
+from spondyl.lesions.place import Place, crop_to, locate
 from spondyl.lesions.search import voxel_evidence
 from spondyl.lesions.seeds import Cluster, clusters_in, merged
 from spondyl.values.lesion import Lesion, LesionType
@@ -88,13 +88,19 @@ def _with_mixed(
     if not clusters:
         return []
     by_voxel = voxel_evidence(hu, place, expected)
+    contrast_hu = expected.field(place)[0] - expected.lytic_hu
     out: list[Cluster] = []
     for one in sorted(clusters, key=lambda one: -one.surplus):
         if any((one.mask & other.mask).sum() > INSIDE_SHARE * one.mask.sum() for other in out):
             continue
-        in_body = bool((place.kind[one.mask] == BODY_KIND).mean() > 0.5)
         whole = mixed_around(
-            one.mask, by_voxel["lytic"], by_voxel["blastic"], place.judged, vertebra.parts, in_body=in_body
+            one.mask,
+            by_voxel["lytic"],
+            by_voxel["blastic"],
+            contrast_hu,
+            place,
+            vertebra.parts,
+            dense=one.kind == "blastic",
         )
         out.append(one if whole is None else replace(one, mask=whole, kind="mixed"))
     return out

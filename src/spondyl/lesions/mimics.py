@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spondyl.lesions.normal import Expected
-from spondyl.lesions.place import Place
+from spondyl.lesions.place import PEDICLE_KIND, Place
 from spondyl.values.lesion import LesionType
 from spondyl.values.vertebra import Vertebra
 
@@ -31,6 +31,8 @@ no larger than a 10 mm ball."""
 
 VEIN_ALIKE = 0.5
 """Own choice: the other bodies lose at least half as much there."""
+PEDICLE_SHARE = 0.5
+"""Own choice: what lies in a pedicle for the most part is no worn joint, whichever level it is."""
 FLAT = 0.5
 """Own choice: SD along the vertebra's axis over that across it; 1 in a ball."""
 
@@ -68,9 +70,9 @@ def look_alikes(
         if in_body and (note := _surface_layer(mask, body, place, vertebra)):
             found.append((0.45, note))
         if not in_body and kind == "blastic":
-            found.append((0.68, "lies in the arch, whose compact bone varies: arthrosis or load is possible"))
-            if expected.one_sided:
-                found.append((0.6, "first or last of the levels: the usual arch is known from one side only"))
+            found.append((0.84, "lies in the arch, whose compact bone varies: arthrosis or load is possible"))
+            if expected.one_sided and (place.kind[mask] == PEDICLE_KIND).mean() < PEDICLE_SHARE:
+                found.append((0.59, "first or last of the levels: the usual arch is known from one side only"))
         if kind == "blastic" and hu[mask].mean() > ISLAND_MEAN_HU and hu[mask].max() > ISLAND_MAX_HU:
             found.append((0.8 if in_body else 1.0, "as dense as a bone island (enostosis)"))
     return found

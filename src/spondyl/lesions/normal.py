@@ -45,6 +45,13 @@ NOISE_HU = (5.0, 80.0)
 NOISE_GUESS_HU = 25.0
 SOFT_HU = (-50.0, 130.0)
 """Own choice: soft tissue, in which noise is read off."""
+MUSCLE_BIN_HU, MUSCLE_HALF_HU = 5.0, 20.0
+"""Own choice: bins in which the commonest soft tissue is sought, and the half width over which it is averaged."""
+MUSCLE_GUESS_HU = 50.0
+"""Own choice: unenhanced muscle, where a scan shows none."""
+TUMOUR_OVER_MUSCLE_HU = -5.0
+"""Own choice: soft tumour takes up contrast medium much as muscle does, and lies near it without: read off the scan,
+so that neither contrast medium nor a scanner's offset makes tumour of marrow or marrow of tumour."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +71,8 @@ class LevelSample:
     """Median density over the base where the basivertebral vein runs; NaN where too few voxels."""
     sides_hu: NDArray[np.float32]
     """(2, len(KINDS), LAYERS) as `offset_hu`, for the left and the right part of each kind."""
+    muscle_hu: float = float("nan")
+    """The commonest soft tissue beside the bone; NaN where the crop shows next to none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +95,8 @@ class Expected:
     """The other levels' median where the basivertebral vein runs, over their base."""
     one_sided: bool = False
     """All of the levels asked lie above, or all below: bone changes along the spine."""
+    lytic_hu: float = MUSCLE_GUESS_HU + TUMOUR_OVER_MUSCLE_HU
+    """What soft tumour looks like in this scan."""
 
     def field(self, place: Place) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(hu, spread_hu) for every voxel; NaN where bone is not judged."""
@@ -131,6 +142,7 @@ def sample_of(hu: NDArray, place: Place, vertebra: Vertebra, exclude: NDArray[np
         spread.astype(np.float32),
         float(np.median(hu[vein]) - base) if vein.sum() >= SEEN_VOXELS else float("nan"),
         (sides - base).astype(np.float32),
+        muscle_of(hu, place, vertebra.parts),
     )
 
 
@@ -174,6 +186,26 @@ def noise_of(hu: NDArray, place: Place, grid: Volume) -> float:
     return float(np.clip(np.mean(found), *NOISE_HU)) if found else NOISE_GUESS_HU
 
 
+def muscle_of(hu: NDArray, place: Place, grid: Volume) -> float:
+    """The commonest density of soft tissue beside the bone; NaN where there is next to none."""
+    plane = np.argsort(grid.spacing_mm, kind="stable")[:2]
+    even = ndimage.uniform_filter(hu, [3 if axis in plane else 1 for axis in range(3)])
+    soft = even[~place.bone & (even > SOFT_HU[0]) & (even < SOFT_HU[1])]
+    if soft.size < 200:
+        return float("nan")
+    counts, edges = np.histogram(soft, np.arange(SOFT_HU[0], SOFT_HU[1] + 1, MUSCLE_BIN_HU))
+    middle = float(edges[int(np.argmax(np.convolve(counts, [1, 2, 1], "same")))] + MUSCLE_BIN_HU / 2)
+    for _ in range(3):
+        middle = float(soft[np.abs(soft - middle) <= MUSCLE_HALF_HU].mean())
+    return middle
+
+
+def lytic_of(samples: Sequence[LevelSample]) -> float:
+    """Density of soft tumour, from the muscle beside all levels."""
+    told = [sample.muscle_hu for sample in samples if np.isfinite(sample.muscle_hu)]
+    return (median(told) if told else MUSCLE_GUESS_HU) + TUMOUR_OVER_MUSCLE_HU
+
+
 def fit_reference(samples: Sequence[LevelSample]) -> Reference:
     """Levels without spongy bone to speak of are left out."""
     return Reference(tuple(sample for sample in samples if np.isfinite(sample.base_hu)))
@@ -185,8 +217,9 @@ def expect(reference: Reference, own: LevelSample) -> Expected:
         (sample for sample in reference.samples if sample.level != own.level),
         key=lambda sample: (abs(sample.level.order - own.level.order), sample.level.order),
     )[:NEAREST_LEVELS]
+    lytic = lytic_of([*others, own])
     if len(others) < FEWEST_LEVELS:
-        return _from_itself(own, len(others))
+        return _from_itself(own, len(others), lytic)
     offsets = np.stack([sample.offset_hu for sample in others])
     middle = _median(offsets)
     between = 1.4826 * _median(np.abs(offsets - middle))
@@ -198,7 +231,7 @@ def expect(reference: Reference, own: LevelSample) -> Expected:
     told = [sample.vein_hu for sample in others if np.isfinite(sample.vein_hu)]
     vein = median(told) if told else float("nan")
     one_sided = len({sample.level.order < own.level.order for sample in others}) == 1
-    return Expected(base, own.noise_hu, hu, spread, len(others), own.base_hu, vein, one_sided)
+    return Expected(base, own.noise_hu, hu, spread, len(others), own.base_hu, vein, one_sided, lytic)
 
 
 def _median(rows: NDArray) -> Array:
@@ -238,7 +271,7 @@ def _expected_base(own: LevelSample, middle: Array, others: Sequence[LevelSample
     return float(np.clip(np.nanmedian(told), predicted - reach, predicted + reach))
 
 
-def _from_itself(own: LevelSample, asked: int) -> Expected:
+def _from_itself(own: LevelSample, asked: int, lytic_hu: float) -> Expected:
     """Its own bone, layer by layer: the middle over the whole body, and each kind of arch part over both sides."""
     base = float(np.clip(own.base_hu, *NORM_HU)) if np.isfinite(own.base_hu) else float("nan")
     offset, spread = own.offset_hu.reshape(CELLS, LAYERS).copy(), own.spread_hu.reshape(CELLS, LAYERS).copy()
@@ -246,4 +279,5 @@ def _from_itself(own: LevelSample, asked: int) -> Expected:
         known = np.isfinite(table[:BODY_CELLS]).any(axis=0)
         table[:BODY_CELLS, known] = np.nanmedian(table[:BODY_CELLS, known], axis=0)
     hu = base + offset.ravel().astype(np.float64)
-    return Expected(base, own.noise_hu, hu, np.hypot(spread.ravel(), SPREAD_FLOOR_HU), asked, own.base_hu)
+    spread_hu = np.hypot(spread.ravel(), SPREAD_FLOOR_HU)
+    return Expected(base, own.noise_hu, hu, spread_hu, asked, own.base_hu, lytic_hu=lytic_hu)

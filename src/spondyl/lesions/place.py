@@ -24,7 +24,7 @@ KINDS = (
     (SubRegion.SPINOUS,),
 )
 """Parts that are alike; left and right of a kind are one, so that each side is held against the other."""
-BODY_KIND = 0
+BODY_KIND, PEDICLE_KIND = 0, 1
 LEFT_RIGHT_CELLS, BACK_CELLS, UP_CELLS = 2, 3, 5
 """Body cells by distance from the midline (left and right folded), front to back, bottom to top. Own choice: the
 smallest that still hold enough voxels at 2.5 mm slices in a T3."""

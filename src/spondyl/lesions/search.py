@@ -16,8 +16,8 @@ from spondyl.lesions.normal import Expected, weighted_mean
 from spondyl.lesions.place import BODY_KIND, LAYERS, Place
 from spondyl.values.lesion import LesionType
 
-LYTIC_HU, LYTIC_SD_HU = 45.0, 15.0
-"""Own choice: unenhanced soft tissue of tumours, about that of muscle; noise comes on top of the spread."""
+LYTIC_SD_HU = 15.0
+"""Own choice: spread of soft tumours about `Expected.lytic_hu`; noise comes on top."""
 BLASTIC_HU, BLASTIC_SD_HU = 750.0, 220.0
 """Untreated osteoblastic metastases lie mostly below a mean of 885 HU [ulano2016]; denser counts as this dense."""
 ODD_SHARE, ODD_HU = 0.02, 800.0
@@ -40,7 +40,7 @@ def voxel_evidence(hu: NDArray[np.float32], place: Place, expected: Expected) ->
     seen = hu[known]
     bone = _log_density(seen, normal[known], spread[known])
     tumours: dict[LesionType, NDArray] = {
-        "lytic": _log_density(seen, LYTIC_HU, np.hypot(expected.noise_hu, LYTIC_SD_HU)),
+        "lytic": _log_density(seen, expected.lytic_hu, np.hypot(expected.noise_hu, LYTIC_SD_HU)),
         "blastic": _log_density(np.minimum(seen, BLASTIC_HU), BLASTIC_HU, BLASTIC_SD_HU),
     }
     found = {kind: np.zeros(hu.shape, dtype=np.float32) for kind in tumours}
