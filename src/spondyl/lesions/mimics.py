@@ -33,7 +33,7 @@ VEIN_ALIKE = 0.5
 """Own choice: the other bodies lose at least half as much there."""
 PEDICLE_SHARE = 0.5
 """Own choice: what lies in a pedicle for the most part is no worn joint, whichever level it is."""
-FLAT = 0.5
+FLAT = 0.4
 """Own choice: SD along the vertebra's axis over that across it; 1 in a ball."""
 
 Finding = tuple[float, str]
