@@ -14,7 +14,7 @@ SLAB_SHARE = 0.15
 """Own choice: the mid-sagittal slab is this share of the body's width to either side (about 6 mm in L3)."""
 EDGE_SHARE = 0.05
 """Own choice: front and back height are read this share of the depth inside the wall, off the rounded corner,"""
-EDGE_BAND = (0.04, 0.3)
+EDGE_BAND = (0.04, 0.42)
 """Own choice: and from the parabola through the heights in this band of the depth: no spur can set them, and a
 hollow endplate still rises to its rim."""
 WIDTH_BAND = (0.2, 0.55)
