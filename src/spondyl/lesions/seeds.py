@@ -28,7 +28,7 @@ set on phantoms of seed 7 and on lesions put into that CT with seeds below 1000.
 tumour; where joints wear (facets, and ribs at the transverse processes) more is asked."""
 SOUND_HU, SOUND_NATS = 115.0, (0.45, 0.0)
 """Own choice: in a body with spongy bone this dense, chance holes in its marrow look less like soft tissue."""
-ASYMMETRY_NATS = 2.3
+ASYMMETRY_NATS = 2.5
 """Own choice: dense bone of the arch must outdo the other side by this much a voxel; both sides alike are built so."""
 PEDICLE_NATS = 3.0
 """Own choice: pedicles this dense are tumour though both are; no worn joint lies there."""
