@@ -12,6 +12,7 @@ from spondyl.anatomy.subregions import SubRegion
 from spondyl.core.volume import Volume
 from spondyl.values.level_map import LevelMap
 from spondyl.vertebrae.build import build_vertebrae
+from spondyl.vertebrae.subregions import pedicles_in_one_piece
 
 CODES = {
     SubRegion.BODY: (49, 50),
@@ -77,3 +78,17 @@ def _every(volume: Volume, step: int) -> Volume:
     affine = volume.affine.copy()
     affine[:3, 2] *= step
     return Volume(np.ascontiguousarray(volume.array[:, :, ::step]), affine, volume.quantity)
+
+
+def test_a_crumb_of_a_pedicle_goes_to_what_it_touches() -> None:
+    """A pedicle beside a lamina, and five voxels of its label inside a facet; the right pedicle stays as it is."""
+    parts = np.zeros((30, 20, 10), np.uint8)
+    parts[2:8, 2:8, 2:8] = SubRegion.PEDICLE_LEFT
+    parts[2:8, 8:14, 2:8] = SubRegion.LAMINA_LEFT
+    parts[2:8, 14:20, 2:8] = SubRegion.FACET_LEFT
+    parts[4:9, 17, 5] = SubRegion.PEDICLE_LEFT
+    parts[20:26, 2:8, 2:8] = SubRegion.PEDICLE_RIGHT
+    tidy = pedicles_in_one_piece(parts)
+    assert (tidy[4:9, 17, 5] == SubRegion.FACET_LEFT).all()
+    changed = tidy != parts
+    assert changed.sum() == 5

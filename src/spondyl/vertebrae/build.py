@@ -34,6 +34,7 @@ from spondyl.vertebrae.subregions import (
     given_parts,
     is_beside_body,
     is_body,
+    pedicles_in_one_piece,
 )
 from spondyl.vertebrae.surface import BodySurface, body_surface
 
@@ -278,6 +279,7 @@ def _parts(
         arch[is_body(local, marks) & ~beside] = 0  # crumbs before the wall that are no piece of the body
         labels[task.mask.array] = arch
         labels[body.array] = SubRegion.BODY
+        labels = pedicles_in_one_piece(labels)
     return task.mask.like(labels, "label")
 
 
