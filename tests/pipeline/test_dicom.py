@@ -70,6 +70,14 @@ def test_dicom_gives_the_assessment_of_the_nifti(tmp_path, packed):
     cases = [assess(Request(ct=path, vertebrae=labels, kvp=120, workers=1, voxel_mm=2.0)) for path in (given, ct)]
     dicom, nifti = (from_case(case).model_dump()["vertebrae"] for case in cases)
     assert_close(dicom, nifti)
+    # What is printed in whole newton is compared before it is rounded.
+    for one, other in zip(*(case.vertebrae for case in cases), strict=True):
+        assert (one.strength is None) == (other.strength is None)
+        if one.strength and other.strength:
+            assert one.strength.failure_load_n == pytest.approx(other.strength.failure_load_n, rel=1e-4)
+            assert one.strength.failure_load_interval_n == pytest.approx(
+                other.strength.failure_load_interval_n, rel=1e-4
+            )
     assert cases[0].scan.kvp == 120
     out = tmp_path / "out"
     out.mkdir()
