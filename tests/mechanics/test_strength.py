@@ -183,6 +183,30 @@ def test_one_thread_and_two_give_the_same_bits():
     assert np.array_equal(one.plastic_strain, two.plastic_strain)
 
 
+@pytest.mark.parametrize("garbage", [1e3, -1e12])
+def test_what_memory_held_before_changes_nothing(monkeypatch, garbage):
+    # An array that is made without being filled holds what was there before: mostly zeros, now and then not.
+    sick = with_hole(4.0)
+    clean = strength(sick, relative_density_sd=0.1, thorough=True, threads=1)
+    empty, empty_like = np.empty, np.empty_like
+
+    def soiled(make):
+        def made(*args, **kwargs):
+            array = make(*args, **kwargs)
+            if array.dtype.kind == "f":
+                array.fill(garbage)
+            return array
+
+        return made
+
+    monkeypatch.setattr(np, "empty", soiled(empty))
+    monkeypatch.setattr(np, "empty_like", soiled(empty_like))
+    again = strength(sick, relative_density_sd=0.1, thorough=True, threads=1)
+    assert again.failure_load_n == clean.failure_load_n
+    assert again.spreads == clean.spreads
+    assert again.lesions == clean.lesions
+
+
 def test_shares_from_larger_voxels_are_close_to_the_thorough_ones():
     shape = (20, 20, 20)
     place = np.indices(shape) - 9.5

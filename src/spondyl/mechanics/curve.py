@@ -223,7 +223,8 @@ class _Curve:
 
     def _better(self, guess: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
         """Which of two guesses leaves less force unbalanced; only the first one's supports are right."""
-        supports, work = self.problem.supports, np.empty_like(guess)
+        # Forces are written at nodes only, and their size is taken of the whole vector: elsewhere it must be zero.
+        supports, work = self.problem.supports, np.zeros_like(guess)
         aside = other[supports.places] - guess[supports.places]
         other[supports.places] = guess[supports.places] + (supports.directions @ aside) @ supports.directions
         sizes = [self.problem.forces(u, work, True)[0] for u in (guess, other)]
