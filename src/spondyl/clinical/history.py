@@ -20,9 +20,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     WithJsonSchema,
@@ -31,9 +29,18 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from spondyl.anatomy.levels import Level
+from spondyl.clinical.neurology_answers import (
+    MOTOR_SEGMENTS,
+    SENSORY_SEGMENTS,
+    Answer,
+    Body,
+    Examination,
+    Motor,
+    Part,
+    Sensory,
+    Where,
+)
 from spondyl.core.errors import InvalidAnswer, UnreadableInput
-
-Answer = Literal["yes", "no", "unknown"]
 
 
 def _level(name: str) -> str:
@@ -91,18 +98,14 @@ PrimarySite = Annotated[
 ]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Cancer(_Part):
+class Cancer(Part):
     status: Literal["known", "suspected", "none", "unknown"] = Field(
         default="unknown", description="Cancer now or in the past: known, suspected, none?"
     )
     primary: PrimarySite = Field(default=None, description="Where did the cancer begin?")
 
 
-class Person(_Part):
+class Person(Part):
     """What the load on the spine depends on; no name, no age, no date."""
 
     weight_kg: float | None = Field(default=None, ge=20, le=300, description="Body weight in kilograms")
@@ -110,7 +113,7 @@ class Person(_Part):
     sex: Literal["female", "male", "unknown"] = Field(default="unknown", description="Sex")
 
 
-class LevelPain(_Part):
+class LevelPain(Part):
     present: Answer = Field(default="unknown", description="Does this vertebra hurt?")
     mechanical: Answer = Field(
         default="unknown",
@@ -118,7 +121,7 @@ class LevelPain(_Part):
     )
 
 
-class Pain(_Part):
+class Pain(Part):
     present: Answer = Field(default="unknown", description="Is there back or neck pain?")
     sudden: Answer = Field(default="unknown", description="Did the back pain begin suddenly?")
     much_worse: Answer = Field(default="unknown", description="Has the back pain become much worse?")
@@ -127,12 +130,21 @@ class Pain(_Part):
         description="Is any of the back pain relieved by lying down, or brought on by movement or loading?",
     )
     nocturnal: Answer = Field(default="unknown", description="Does the back pain come at night or disturb sleep?")
+    unremitting: Answer = Field(default="unknown", description="Is the back pain severe and without a break?")
+    straining: Answer = Field(
+        default="unknown", description="Do coughing, sneezing or straining make the back pain worse?"
+    )
+    tender: Answer = Field(default="unknown", description="Is one place of the spine tender to touch or tapping?")
+    claudication: Answer = Field(
+        default="unknown", description="Do the legs hurt or tire on walking, and ease on sitting down?"
+    )
+    band_like: Answer = Field(default="unknown", description="Does pain run round chest or belly like a band?")
     radiating_to_arm: Answer = Field(default="unknown", description="Does pain radiate to an arm?")
     radiating_to_leg: Answer = Field(default="unknown", description="Does pain radiate to a leg?")
     levels: dict[LevelName, LevelPain] = Field(default_factory=dict, description="Answers for single vertebrae")
 
 
-class Neurology(_Part):
+class Neurology(Part):
     bladder_or_bowel_control_lost: Answer = Field(
         default="unknown", description="Is control of bladder or bowel lost or changed?"
     )
@@ -148,7 +160,7 @@ class Neurology(_Part):
     )
 
 
-class LevelImaging(_Part):
+class LevelImaging(Part):
     """What a person read from a scan; the words of the SINS items. A given reading stands above a measured one."""
 
     earlier_alignment: Literal["normal", "same_as_now", "unknown"] = Field(
@@ -166,17 +178,19 @@ class LevelImaging(_Part):
     )
 
 
-class Imaging(_Part):
+class Imaging(Part):
     levels: dict[LevelName, LevelImaging] = Field(default_factory=dict, description="Readings for single vertebrae")
 
 
-class History(_Part):
+class History(Part):
     """The whole file; `History()` is the empty one."""
 
     person: Person = Field(default_factory=Person, description="Body weight, height, sex")
     cancer: Cancer = Field(default_factory=Cancer, description="Cancer")
     pain: Pain = Field(default_factory=Pain, description="Back pain")
     neurology: Neurology = Field(default_factory=Neurology, description="Nerves and spinal cord")
+    body: Body = Field(default_factory=Body, description="Where the symptoms are")
+    examination: Examination = Field(default_factory=Examination, description="Examination of the nerves")
     imaging: Imaging = Field(default_factory=Imaging, description="Facts from other scans or readings")
 
     @model_validator(mode="after")
@@ -194,6 +208,8 @@ class History(_Part):
         given: str = getattr(getattr(self, part), name)
         if path == "cancer.status" and given == "unknown" and self.cancer.primary is not None:
             return "suspected"
+        if self._told_elsewhere(path):
+            return "yes"
         if given != "unknown" or part != "pain":
             return given
         if name == "present" and self._some_pain_said():
@@ -204,14 +220,52 @@ class History(_Part):
             return "yes"
         return given
 
+    def _told_elsewhere(self, path: str) -> bool:
+        """Whether a side or an examined muscle or point says yes to a general question, whatever was answered to it:
+        an examination may find what its owner did not notice."""
+        if any(getattr(self.body, name) in SIDES for name in _OF_BODY.get(path, ())):
+            return True
+        segments = _OF_SEGMENTS.get(path, "")
+        found = self.examination.motor if path.startswith("neurology.weakness") else self.examination.sensory
+        whole = 5 if path.startswith("neurology.weakness") else 2
+        return any(
+            score is not None and score < whole
+            for name, entry in found.items()
+            if name in segments
+            for score in (entry.left, entry.right)
+        )
+
     def _some_pain_said(self) -> bool:
         kinds = [getattr(self.pain, name) for name in _KINDS_OF_PAIN]
         by_level = [answer for entry in self.pain.levels.values() for answer in (entry.present, entry.mechanical)]
         return "yes" in (*kinds, *by_level)
 
 
-_KINDS_OF_PAIN = ("sudden", "much_worse", "mechanical", "nocturnal")
+_KINDS_OF_PAIN = ("sudden", "much_worse", "mechanical", "nocturnal", "unremitting", "straining")
 """Answers that are about the back pain itself, so that a 'yes' says there is some. Radiating pain may come alone."""
+
+
+SIDES = ("left", "right", "both", "yes")
+_OF_BODY = MappingProxyType(
+    {
+        "neurology.weakness_of_arm": ("weak_arm",),
+        "neurology.weakness_of_leg": ("weak_leg",),
+        "neurology.numbness": ("numb_arm", "numb_trunk", "numb_leg"),
+        "pain.radiating_to_arm": ("pain_arm",),
+        "pain.radiating_to_leg": ("pain_leg",),
+        "pain.band_like": ("pain_band",),
+    }
+)
+"""Answers about a side that say yes to a general question."""
+_OF_SEGMENTS = MappingProxyType(
+    {
+        "neurology.weakness_of_arm": MOTOR_SEGMENTS[:5],
+        "neurology.weakness_of_leg": MOTOR_SEGMENTS[5:],
+        "neurology.numbness": SENSORY_SEGMENTS[:-2],
+        "neurology.saddle_anaesthesia": SENSORY_SEGMENTS[-2:],
+    }
+)
+"""Segments whose examination says yes to a general question."""
 
 
 def _contradictions(history: History) -> Iterator[tuple[str, str]]:
@@ -227,6 +281,10 @@ def _contradictions(history: History) -> Iterator[tuple[str, str]]:
             yield f"{here}.mechanical", "pain.mechanical"
         if entry.present == "no" and entry.mechanical == "yes":
             yield f"{here}.mechanical", f"{here}.present"
+    for general, names in _OF_BODY.items():
+        part, _, name = general.partition(".")
+        if getattr(getattr(history, part), name) == "no":
+            yield from ((f"body.{side}", general) for side in names if getattr(history.body, side) in SIDES)
     if history.cancer.status == "none" and history.cancer.primary is not None:
         yield "cancer.primary", "cancer.status"
 
@@ -238,14 +296,22 @@ def question(path: str) -> str:
     return fields[name].description or path
 
 
-PARTS: dict[str, type[_Part]] = {
+PARTS: dict[str, type[Part]] = {
     "person": Person,
     "cancer": Cancer,
     "pain": Pain,
     "neurology": Neurology,
+    "body": Body,
+    "examination": Examination,
     "imaging": Imaging,
 }
-_BY_LEVEL: dict[str, type[_Part]] = {"pain": LevelPain, "imaging": LevelImaging}
+_BY_NAME: dict[tuple[str, str], type[Part]] = {
+    ("pain", "levels"): LevelPain,
+    ("imaging", "levels"): LevelImaging,
+    ("examination", "motor"): Motor,
+    ("examination", "sensory"): Sensory,
+}
+"""What stands below a level's or a segment's name."""
 
 
 def schema() -> dict[str, Any]:
@@ -317,13 +383,15 @@ def _explain(detail: ErrorDetails) -> tuple[str, str]:
             return f"{where} is no question of a history.", _nearest(place)
         case "level":
             return f"{where} is no vertebral level.", "Levels are written C1 to C7, T1 to T13, L1 to L6, S1 to S5, CO."
+        case "segment":
+            return f"{where} is no segment with a key point.", f"Allowed: {context['allowed']}."
         case "primary_site":
             allowed = context["allowed"]
             close = _close(detail["input"], [*_SITE_OF])
             return f"{where} is {_shown(detail['input'])}.", f"{close}Allowed: {', '.join(allowed)}."
         case "literal_error":
             return f"{where} is {_shown(detail['input'])}.", f"Allowed: {', '.join(_allowed(place))}."
-        case "greater_than_equal" | "less_than_equal" | "float_type" | "finite_number":
+        case "greater_than_equal" | "less_than_equal" | "float_type" | "int_type" | "finite_number":
             low, high = _bounds(place)
             return f"{where} is {_shown(detail['input'])}.", f"Give a number from {low:g} to {high:g}, without quotes."
         case _:
@@ -338,16 +406,18 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _model_at(place: list[str]) -> type[_Part]:
+def _model_at(place: list[str]) -> type[Part]:
     """The model whose fields may stand at this place (a path of groups)."""
     if not place:
         return History
-    if len(place) >= 3 and place[0] in _BY_LEVEL:
-        return _BY_LEVEL[place[0]]
+    if len(place) >= 3:
+        return _BY_NAME[place[0], place[1]]
     return PARTS[place[0]]
 
 
 def _allowed(place: list[str]) -> tuple[str, ...]:
+    if place[:2] == ["examination", "pain"]:
+        return get_args(Where)
     return get_args(_model_at(place[:-1]).model_fields[place[-1]].annotation)
 
 
