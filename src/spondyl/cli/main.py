@@ -313,6 +313,47 @@ _benchmark_of("density", "Trabecular density of phantoms, beside the truth.")
 
 
 @app.command()
+def score(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="sins, escc, noms, tokuhashi, tomita, katagiri, bauer, nesms, van-der-linden, rades, or all of them."
+        ),
+    ],
+    file: Annotated[Path | None, typer.Argument(help="Answers: TOML, JSON or a FHIR QuestionnaireResponse.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the file of answers.")] = False,
+) -> None:
+    """Stability, cord compression and prognosis scores from answers, each with its working and its sources."""
+    from spondyl.cli.score import run_score
+
+    run_score(name, file, as_json=as_json, schema_only=schema)
+
+
+@app.command()
+def classify(
+    file: Annotated[Path | None, typer.Argument(help="Answers: TOML, JSON or a FHIR QuestionnaireResponse.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the file of answers.")] = False,
+) -> None:
+    """What kind of spinal tumour this is: origin, compartment, behaviour, zones, layers and surgical type."""
+    from spondyl.cli.classify import run_classify
+
+    run_classify(file, as_json=as_json, schema_only=schema)
+
+
+@app.command()
+def evidence(
+    term: Annotated[str, typer.Argument(help="Words to look for; without any, everything is listed.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Every fact, point and threshold of the clinical rules, with its source and whether that was read."""
+    from spondyl.cli.evidence import run_evidence
+
+    run_evidence(term, as_json=as_json)
+
+
+@app.command()
 def schema(
     what: Annotated[
         str, typer.Argument(help="'assessment' (what assess writes), 'strength', or 'history' (what --history takes).")

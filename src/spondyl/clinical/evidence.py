@@ -18,11 +18,13 @@ disagree name each other: neither may be shown without the other.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from spondyl.clinical import rules
 from spondyl.core.citations import cite
 from spondyl.core.errors import RuleError
 
@@ -133,3 +135,73 @@ def _fact(id: str, fields: Any) -> Fact:
         disagrees_with=tuple(fields.get("disagrees_with", ())),
         qualifier=fields.get("qualifier", ""),
     )
+
+
+@dataclass(frozen=True)
+class RuleEntry:
+    """A point, threshold, band or sentence of a rule file, as `rules.Entry` holds it, with the rule it belongs to."""
+
+    rule: str
+    file: str
+    path: str
+    value: Any
+    unit: str
+    citations: tuple[str, ...]
+    status: str
+    why: str
+
+
+@cache
+def entries() -> tuple[RuleEntry, ...]:
+    """All entries of all rule files but the facts, in order of the files' names. Raises RuleError."""
+    folder = files("spondyl.clinical").joinpath("rules")
+    names = sorted(source.name.removesuffix(".toml") for source in folder.iterdir() if source.name.endswith(".toml"))
+    return tuple(
+        RuleEntry(
+            table.title,
+            f"{name}.toml",
+            entry.path,
+            entry.value,
+            entry.unit,
+            entry.citations,
+            entry.status,
+            entry.why,
+        )
+        for name in names
+        if name != "facts"
+        for table in (rules.load(name),)
+        for entry in table.entries.values()
+    )
+
+
+def search(term: str) -> tuple[tuple[Fact, ...], tuple[RuleEntry, ...]]:
+    """Facts and entries in which every word of the term occurs, in any letter case; all of them for an empty term.
+
+    A fact brings those that disagree with it, whether the term occurs in them or not.
+    """
+    words = term.lower().replace("_", " ").split()
+
+    def speaks_of(known: Fact | RuleEntry) -> bool:
+        text = _text(known)
+        return all(word in text for word in words)
+
+    named = {known.id for known in filter(speaks_of, facts())}
+    others = {other for id in named for other in fact(id).disagrees_with}
+    return tuple(known for known in facts() if known.id in named | others), tuple(filter(speaks_of, entries()))
+
+
+def sources_of(found: Iterable[Fact | RuleEntry]) -> tuple[str, ...]:
+    """Citation keys of facts and entries, each once, sorted."""
+    return tuple(sorted({key for known in found for key in known.citations}))
+
+
+def _text(known: Fact | RuleEntry) -> str:
+    """What is searched: what it says, and the keys and texts of its sources."""
+    if isinstance(known, Fact):
+        said: tuple[Any, ...] = (known.id, known.statement, known.plain, known.counts, known.figure)
+        status = "verified" if known.verified else "unverified"
+    else:
+        said = (known.rule, known.path, known.value, known.unit)
+        status = known.status
+    names = [f"{reference.key} {reference.text}" for reference in cite(known.citations)]
+    return " ".join(map(str, (*said, f"status:{status}", *names))).lower().replace("_", " ")
