@@ -285,8 +285,26 @@ def _contradictions(history: History) -> Iterator[tuple[str, str]]:
         part, _, name = general.partition(".")
         if getattr(getattr(history, part), name) == "no":
             yield from ((f"body.{side}", general) for side in names if getattr(history.body, side) in SIDES)
+    yield from _against_normal(history)
     if history.cancer.status == "none" and history.cancer.primary is not None:
         yield "cancer.primary", "cancer.status"
+
+
+def _against_normal(history: History) -> Iterator[tuple[str, str]]:
+    """A grade E says that strength and feeling are normal everywhere."""
+    examination = history.examination
+    grades = {
+        "neurology.ais_grade": history.neurology.ais_grade,
+        "examination.frankel_grade": examination.frankel_grade,
+    }
+    for grade in (path for path, given in grades.items() if given == "E"):
+        yield from ((path, grade) for path, given in grades.items() if given in ("A", "B", "C", "D"))
+        if examination.voluntary_anal_contraction == "no":
+            yield "examination.voluntary_anal_contraction", grade
+        for kind, found, whole in (("motor", examination.motor, 5), ("sensory", examination.sensory, 2)):
+            for segment, entry in found.items():
+                if any(score is not None and score < whole for score in (entry.left, entry.right)):
+                    yield f"examination.{kind}.{segment}", grade
 
 
 def question(path: str) -> str:

@@ -161,6 +161,11 @@ class Urgency(Part):
     reasons: tuple[str, ...]
     would_change: tuple[str, ...]
     citations: tuple[str, ...]
+    least: str = Field(description="the least urgent tier that unanswered questions and a missing examination leave")
+    most: str = Field(description="the most urgent one")
+    call: str = Field(description="whom to call")
+    how_soon: str
+    ask_again: str = Field(description="when to go through the questions again")
 
 
 class Classification(Part):

@@ -43,6 +43,14 @@ class UrgencyResult:
     would_change: tuple[str, ...]
     """Unanswered questions that could raise it."""
     citations: tuple[str, ...]
+    least: str = "routine"
+    most: str = "immediate"
+    """The least and the most urgent tier that unanswered questions, and signs nobody looked for, leave."""
+    call: str = ""
+    """Whom to call."""
+    how_soon: str = ""
+    ask_again: str = ""
+    """When to go through the questions again."""
 
 
 @dataclass(frozen=True)
