@@ -43,28 +43,36 @@ def run_evidence(term: str, *, as_json: bool) -> None:
 
 def _facts(out: Console, found: tuple[Fact, ...]) -> None:
     heading(out, "Facts")
-    rows = table("statement", "counts", "status", "source")
+    rows = table("figure", "fact", "status", "source")
+    rows.columns[0].max_width, rows.columns[3].max_width = 14, 20
     for known in found:
-        others = [f"{fact(id).figure} ({fact(id).counts})" for id in known.disagrees_with]
-        elsewhere = f" Elsewhere: {'; '.join(others)}." if others else ""
-        note = f" {known.note}" if known.note and not known.verified else ""
+        lines = [known.statement, f"counts: {known.counts}"]
+        lines += [f"elsewhere: {fact(id).figure} ({fact(id).counts})" for id in known.disagrees_with]
+        lines += [known.note] if known.note else []
         status = "verified" if known.verified else "unverified"
-        rows.add_row(f"{known.statement}{elsewhere}{note}", known.counts, status, ", ".join(known.citations))
+        rows.add_row(known.figure, "\n".join(lines), status, "\n".join(known.citations))
+        rows.add_row()
     out.print(rows)
 
 
 def _entries(out: Console, rule: str, found: list[RuleEntry]) -> None:
     heading(out, f"{rule} (clinical/rules/{found[0].file})")
     rows = table("entry", "value", "status", "source")
+    rows.columns[0].max_width, rows.columns[3].max_width = 34, 26
     for entry in found:
-        unit = "" if entry.unit in ("text", "cohort", "yes or no") else f" {entry.unit}"
-        rows.add_row(entry.path, f"{_value(entry.value)}{unit}", entry.status, ", ".join(entry.citations) or entry.why)
+        rows.add_row(entry.path, _value(entry), entry.status, "\n".join(entry.citations) or entry.why)
     out.print(rows)
 
 
-def _value(value: object) -> str:
+def _value(entry: RuleEntry) -> str:
+    """The value with its unit as a person writes it."""
+    value, unit = entry.value, entry.unit
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(value)
+        if unit == "points":
+            return f"{value[0]} to {value[1]} points"
+        return f"{', '.join(map(str, value))} ({unit})"
+    if value == 1 and unit == "points":
+        return "1 point"
+    return str(value) if unit in ("text", "cohort") else f"{value} {unit}"

@@ -51,9 +51,9 @@ def listed(out: Console, lines: Iterable[str]) -> None:
 
 
 def sources(out: Console, keys: Iterable[str]) -> None:
-    """The references behind the keys, and whether a source text was read."""
+    """The references behind the keys; marked where the figures could not be verified in a source text."""
     heading(out, "Sources")
-    listed(out, [f"{ref.text}{'' if ref.verified else ' [not read]'}" for ref in cite(keys)])
+    listed(out, [f"{ref.text}{'' if ref.verified else ' [unverified]'}" for ref in cite(keys)])
 
 
 def closing(out: Console, words: str) -> None:

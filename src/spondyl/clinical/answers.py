@@ -41,7 +41,7 @@ def read_answers(path: Path, model: type[Model]) -> Model:
         return model.model_validate(content)
     except ValidationError as error:
         found = [_explain(detail, model) for detail in error.errors()]
-        more = f" Wrong too: {' '.join(what for what, _ in found[1:])}" if len(found) > 1 else ""
+        more = "".join(f" Wrong too: {what} {remedy}" for what, remedy in found[1:])
         raise InvalidAnswer(f"{path}: {found[0][0]}", f"{found[0][1]}{more}") from error
 
 
@@ -93,7 +93,8 @@ def _explain(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         case "model_type" | "model_attributes_type":
             return f"{where} is {_shown(detail['input'])} and not a group of answers.", "Write it as a table."
         case _:
-            return f"{where} is {_shown(detail['input'])}.", f"Allowed: {_allowed(place, model)}."
+            allowed = _allowed(place, model)
+            return f"{where} is {_shown(detail['input'])}.", f"{_close(detail['input'], allowed)}Allowed: {allowed}."
 
 
 def _shown(value: Any) -> str:
@@ -102,6 +103,11 @@ def _shown(value: Any) -> str:
         return "a table" if isinstance(value, dict) else "a list"
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _close(value: Any, allowed: str) -> str:
+    close = difflib.get_close_matches(value.lower(), allowed.split(", "), n=1) if isinstance(value, str) else []
+    return f"Did you mean '{close[0]}'? " if close else ""
 
 
 def _group(place: list[str], model: type[BaseModel]) -> type[BaseModel]:

@@ -29,7 +29,7 @@ def from_questionnaire(content: dict[str, Any], model: type[BaseModel], file: st
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"])
         raise InvalidAnswer(
-            f"{file} is no valid FHIR R4B QuestionnaireResponse: '{place}': {first['msg']}.", "Mend it."
+            f"{file} is no valid FHIR R4B QuestionnaireResponse: '{place}': {first['msg'].rstrip('.')}.", "Mend it."
         ) from error
     known = questions(model)
     found: dict[str, Any] = {}
