@@ -354,6 +354,22 @@ def evidence(
 
 
 @app.command()
+def triage(
+    file: Annotated[
+        Path | None, typer.Argument(help="History file, TOML or JSON; without it the questions are asked.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the file, and stop.")] = False,
+    keys: Annotated[bool, typer.Option("--keys", help="On a terminal: one key answers, without Enter.")] = False,
+    save: Annotated[Path | None, typer.Option(help="Keep the answers in this .json file.")] = None,
+) -> None:
+    """Who to call about a back pain or weak limbs, how soon, and why."""
+    from spondyl.cli.triage import run_triage
+
+    run_triage(file, as_json=as_json, schema=schema, keys=keys, save=save)
+
+
+@app.command()
 def schema(
     what: Annotated[
         str, typer.Argument(help="'assessment' (what assess writes), 'strength', or 'history' (what --history takes).")
