@@ -12,10 +12,12 @@ import pytest
 from canal_rings import Ring
 from spondyl.anatomy.levels import Level
 from spondyl.canal.compression import Labels, compress
+from spondyl.canal.doubts import check_places
 from spondyl.canal.escc import GRADES, Known, Section, grade, rules
 from spondyl.canal.measure import measure_canals
 from spondyl.canal.trace import find_canal
 from spondyl.core.citations import bibliography
+from spondyl.core.errors import MaskMismatch
 from spondyl.core.volume import Volume
 from spondyl.phantoms import truth_of_canal
 
@@ -153,7 +155,7 @@ def column(voxel=(0.7, 0.7, 1.5)):
 
 def graded(shapes: Shapes, voxel=(0.7, 0.7, 1.5), **changed):
     vertebrae, stretch = column()
-    return compress(stretch, vertebrae, replace(shapes.labels(voxel), **changed))
+    return compress(stretch, vertebrae, replace(shapes.labels(voxel), **changed), with_lesion=[Level.T8])
 
 
 CASES = {
@@ -174,6 +176,9 @@ def test_each_grade_from_its_shapes(expected, voxel):
     assert expected in found[Level.T8].possible
     assert found[Level.T7].grade == found[Level.T9].grade == "0"
     assert rules().definitions[expected] in found[Level.T8].reason
+    # Bone-only disease is disease: it is not said where there is none.
+    assert "bone-only" not in found[Level.T7].reason
+    assert "no tumour is labelled" in found[Level.T7].reason
 
 
 def test_measures_behind_the_grade():
@@ -255,6 +260,36 @@ def test_labels_that_can_not_all_be_right_are_said():
     missing = graded(CASES["1c"], cord=labels.cord.like(gone, "mask"))[Level.T8]
     assert missing.grade is None
     assert "missing" in missing.reason
+
+
+@pytest.mark.parametrize("case", ["2", "left"])
+def test_tumour_mirrored_within_the_canal_gives_no_grade(case):
+    labels = (Shapes(7.0, "left") if case == "left" else CASES[case]).labels((0.7, 0.7, 1.5))
+    axis = 0 if case == "left" else 1
+    turned = np.flip(labels.epidural.array, axis)
+    middle = np.argwhere(labels.sac.array)[:, axis].mean()
+    turned = np.roll(turned, round(2 * middle - (turned.shape[axis] - 1)), axis=axis)
+    vertebrae, stretch = column()
+    found = compress(stretch, vertebrae, replace(labels, epidural=labels.epidural.like(turned, "mask")))[Level.T8]
+    assert found.grade is None
+    assert "mirrored" in found.reason or "covers the cord" in found.reason
+
+
+def test_labels_outside_of_the_canal_are_refused():
+    stretch = column()[1]
+    labels = CASES["2"].labels((0.7, 0.7, 1.5))
+    assert check_places(labels, [stretch]) == ()
+    for name in ("cord", "sac", "epidural"):
+        mask = getattr(labels, name)
+        affine = mask.affine.copy()
+        affine[0, 3] += 40.0
+        with pytest.raises(MaskMismatch, match="lies in the spinal canal"):
+            check_places(replace(labels, **{name: Volume(mask.array, affine, "mask")}), [stretch])
+    # The grid's middle lies 15 mm beside the canal: turned round, the tumour leaves it.
+    wide = np.pad(labels.epidural.array, ((0, 43), (0, 0), (0, 0)))
+    turned = Volume(np.flip(wide, 0), labels.epidural.affine, "mask")
+    with pytest.raises(MaskMismatch, match="mirrored left to right"):
+        check_places(replace(labels, epidural=turned), [stretch])
 
 
 def test_a_sac_label_of_fluid_alone_gives_the_same_grade():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from spondyl.anatomy.levels import Level
 from spondyl.canal import escc
 from spondyl.canal.compare import pedicle_height_mm
 from spondyl.canal.course import FREE_AREA_MM2, Course, Labels, course_of, sac_loss_of, section_of
+from spondyl.canal.doubts import doubts_of
 from spondyl.canal.escc import Known, Verdict
 from spondyl.canal.sections import SQUARE, arc_deg, dent, middle_of, outline_of
 from spondyl.canal.trace import Stretch
@@ -21,12 +22,8 @@ from spondyl.values.vertebra import Vertebra
 
 __all__ = ["SQUARE", "Graded", "Labels", "compress"]
 
-OUTSIDE_NOTE = 0.10
-"""Own choice: from this share of the cord outside of canal or sac on it is said; labels' edges differ by less."""
 HALF = 0.5
 """Own choice: a cord label may miss a slice or two of a level, not more than half of it."""
-OUTSIDE_BARS = 0.50
-"""Own choice: with half of the cord outside of the canal or within tumour one of the labels is wrong: no grade."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +49,28 @@ class Graded:
         }
 
 
-def compress(stretch: Stretch, vertebrae: Mapping[Level, Vertebra], labels: Labels) -> dict[Level, Graded]:
-    """Grade and measures of each level of a stretch."""
+def compress(
+    stretch: Stretch,
+    vertebrae: Mapping[Level, Vertebra],
+    labels: Labels,
+    *,
+    with_lesion: Collection[Level] = (),
+) -> dict[Level, Graded]:
+    """Grade and measures of each level of a stretch; `with_lesion` tells disease of bone from none in the words."""
     if labels.sac is None and labels.epidural is None:
         return {level: Graded(cord_given=labels.cord is not None) for level in stretch.bodies}
     course = course_of(stretch.tube, labels)
-    return {level: _level(level, course, vertebrae[level], stretch, labels) for level in stretch.bodies}
+    return {
+        level: _level(level, course, vertebrae[level], stretch, labels, level in with_lesion)
+        for level in stretch.bodies
+    }
 
 
-def _level(level: Level, course: Course, vertebra: Vertebra, stretch: Stretch, labels: Labels) -> Graded:
+def _level(
+    level: Level, course: Course, vertebra: Vertebra, stretch: Stretch, labels: Labels, lesion_here: bool
+) -> Graded:
     planes = stretch.territories[level]
-    notes, barred = _doubts(course, planes, vertebra, stretch)
+    notes, barred = doubts_of(course, planes, vertebra, stretch)
     sac_area = _sac_at_pedicles(course, planes, vertebra, stretch)
     kept: dict[str, Any] = {"sac_area_mm2": sac_area, "notes": notes, "cord_given": labels.cord is not None}
     if labels.epidural is None:
@@ -85,7 +93,7 @@ def _level(level: Level, course: Course, vertebra: Vertebra, stretch: Stretch, l
         return _sac_only(course, below, worst, vertebra, stretch, kept)
     verdict, at = _worst(course, above)
     shown = _compression(course, at, vertebra, stretch, below=False)
-    return Graded(verdict.grade, verdict.possible, _reason(verdict, shown, labels), shown, **kept)
+    return Graded(verdict.grade, verdict.possible, _reason(verdict, shown, labels, lesion_here), shown, **kept)
 
 
 def _below_conus(level: Level, planes: NDArray[np.intp], course: Course, labels: Labels) -> NDArray[np.bool_] | str:
@@ -181,28 +189,6 @@ def _sac_only(
     return Graded(reason=" ".join(parts), compression=shown, **kept)
 
 
-def _doubts(
-    course: Course, planes: NDArray[np.intp], vertebra: Vertebra, stretch: Stretch
-) -> tuple[tuple[str, ...], list[str]]:
-    """Notes on labels that can't all be right, and those that forbid a grade."""
-    checks = (
-        (course.out_of_canal, "The cord label lies outside of the bony canal"),
-        (course.swallowed, "The label of epidural tumour covers the cord label"),
-        (course.out_of_sac, "The sac label is smaller than the cord label, which lies outside of it"),
-    )
-    notes: list[str] = []
-    barred: list[str] = []
-    for shares, words in checks:
-        worst = int(planes[np.argmax(shares[planes])])
-        if shares[worst] < OUTSIDE_NOTE:
-            continue
-        height = float(vertebra.frame.to_local(stretch.tube.path.centres_mm[worst])[2])
-        text = f"{words} by up to {shares[worst]:.0%}, {abs(height):.0f} mm {'above' if height > 0 else 'below'}"
-        text += f" the middle of {vertebra.level.name}."
-        (barred if shares[worst] >= OUTSIDE_BARS else notes).append(text)
-    return (*notes, *barred), barred
-
-
 def _sac_at_pedicles(course: Course, planes: NDArray[np.intp], vertebra: Vertebra, stretch: Stretch) -> float | None:
     height = pedicle_height_mm(vertebra)
     if course.stack.sac_mm is None or height is None:
@@ -212,20 +198,22 @@ def _sac_at_pedicles(course: Course, planes: NDArray[np.intp], vertebra: Vertebr
     return area if area > 0 else None
 
 
-def _reason(verdict: Verdict, shown: Compression, labels: Labels) -> str:
+def _reason(verdict: Verdict, shown: Compression, labels: Labels, lesion_here: bool) -> str:
     definitions = escc.rules().definitions
     parts = []
     if verdict.grade is None:
         missing = [name for name, mask in (("sac", labels.sac), ("cord", labels.cord)) if mask is None]
         parts.append(f"No single ESCC grade: {_words(verdict.possible)} fit what is labelled.")
         parts.append(f"Without a label of the {' and the '.join(missing)} they can't be told apart." if missing else "")
+    elif verdict.grade == "0" and not lesion_here:
+        parts.append("Grade 0: no tumour is labelled in the canal.")
     else:
         parts.append(f"Grade {verdict.grade}: {definitions[verdict.grade]}.")
         if len(verdict.possible) > 1:
             parts.append(f"Within a voxel {_words(verdict.possible)} are possible.")
     if shown.epidural_area_mm2 >= FREE_AREA_MM2:
         share = "" if shown.canal_share is None else f" ({shown.canal_share:.0%} of the canal)"
-        parts.append(f"Tumour holds up to {shown.epidural_area_mm2:.0f} mm2{share} at the worst place.")
+        parts.append(f"Tumour holds up to {shown.epidural_area_mm2:.0f} mm²{share} at the worst place.")
     parts.append("The thresholds are this software's own (canal/escc.toml).")
     return " ".join(part for part in parts if part)
 

@@ -7,12 +7,16 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from spondyl.canal import escc
 from spondyl.canal.escc import Known, Section
 from spondyl.canal.sections import (
+    SQUARE,
     Stack,
     along_rays,
+    areas_mm2,
+    covered,
     dent,
     depth_to_width,
     fluid_arc_shares,
@@ -26,7 +30,7 @@ from spondyl.canal.sections import (
 )
 from spondyl.canal.surface import surface_of
 from spondyl.canal.trace import REACH_MM
-from spondyl.canal.tube import PLANE_STEP_MM, RAYS, Array, Tube
+from spondyl.canal.tube import DIRECTIONS, PLANE_STEP_MM, RAYS, Array, Tube
 from spondyl.core.volume import Volume
 
 FREE_AREA_MM2 = 1.0
@@ -72,6 +76,10 @@ class Course:
     """Share of the cord that the tumour label claims as well, (n,)."""
     out_of_canal: Array
     out_of_sac: Array
+    own_sac_mm2: Array
+    """Of the sac's label as it is given, whatever the others say, (n,)."""
+    in_sac_mm2: Array
+    """Of the tumour that lies in it, (n,)."""
 
     @cached_property
     def conus(self) -> int | None:
@@ -115,6 +123,7 @@ def course_of(tube: Tube, labels: Labels) -> Course:
     tumour = sampled(tube, surfaces[2], smooth=False)
     n = len(path)
     swallowed, out_of_canal, out_of_sac = np.zeros(n), np.zeros(n), np.zeros(n)
+    own_sac, in_sac = np.zeros(n), np.zeros(n)
     canal = outlines_mm(tube)
     if tumour is not None:
         tumour = np.maximum(tumour, canal)
@@ -124,6 +133,9 @@ def course_of(tube: Tube, labels: Labels) -> Course:
     if cord is not None:
         out_of_canal = np.where(tube.closed & (cord < 0).any(axis=(1, 2)), 1 - _share(cord, canal), 0.0)
     if sac is not None:
+        own_sac = areas_mm2(sac)
+        if tumour is not None:
+            in_sac = areas_mm2(np.maximum(sac, tumour))
         if cord is not None:
             held = _share(cord, sac)
             both = (cord < 0).any(axis=(1, 2)) & (sac < 0).any(axis=(1, 2))
@@ -138,13 +150,23 @@ def course_of(tube: Tube, labels: Labels) -> Course:
     stack = Stack(cord, sac, tumour, canal_mm2, voxel)
     shape = [np.nan] * n if cord is None else [depth_to_width(one) for one in cord]
     tumour_mm2, sac_mm2, cord_mm2 = (
-        np.full(n, np.nan) if label is None else stack.area_mm2(label) for label in (tumour, sac, cord)
+        np.full(n, np.nan) if label is None else areas_mm2(label) for label in (tumour, sac, cord)
     )
     middle = np.full((n, 2), np.nan)
     for plane in np.flatnonzero(cord_mm2 > 0):
         middle[plane] = middle_of(cord[plane])  # type: ignore[index]
     return Course(
-        stack, tumour_mm2, sac_mm2, cord_mm2, np.array(shape, dtype=float), middle, swallowed, out_of_canal, out_of_sac
+        stack,
+        tumour_mm2,
+        sac_mm2,
+        cord_mm2,
+        np.array(shape, dtype=float),
+        middle,
+        swallowed,
+        out_of_canal,
+        out_of_sac,
+        own_sac,
+        in_sac,
     )
 
 
@@ -175,7 +197,9 @@ def section_of(course: Course, plane: int) -> Section:
     fluid = None
     if stack.sac_mm is not None:
         limit = escc.rules().thresholds["fluid_mm"]
-        less, as_is, more = fluid_arc_shares(cord, stack.sac_mm[plane], (limit + half, limit, limit - half))
+        less, as_is, more = fluid_arc_shares(
+            stack.cord_mm[plane], stack.sac_mm[plane], (limit + half, limit, limit - half)
+        )
         fluid = Known(as_is, max(as_is - less, more - as_is))
     return Section(
         tumour,
@@ -219,15 +243,22 @@ def _missing(course: Course, plane: int, sac: NDArray[np.float32]) -> float | No
         ]
     )
     usual = np.array([np.interp(plane, at, free[:, ray]) for ray in range(RAYS)])
-    here = radii_about(sac[plane], centre)
     tumour = course.stack.tumour_mm
     if tumour is None:
         return 0.0
-    touched = along_rays(tumour[plane], centre, usual) < UNTOUCHED_MM
+    # A label's distances end at a voxel or two: how far its surface is comes from the surface itself.
+    ends = centre + usual[:, None] * DIRECTIONS
+    away = cKDTree(surface_points(tumour[plane])).query(ends)[0]
+    touched = (away < UNTOUCHED_MM) | (along_rays(tumour[plane], centre, usual) < 0)
+    here = radii_about(sac[plane], centre)
     untouched = ~touched & (here > 0)
     if untouched.mean() >= UNTOUCHED_SHARE:
         usual = usual * float(here[untouched] @ usual[untouched] / (usual[untouched] @ usual[untouched]))
-    return float((usual**2 - here**2)[touched].sum() / (usual**2).sum())
+    off = SQUARE - centre
+    ray = np.rint(np.arctan2(off[..., 1], off[..., 0]) / (2 * np.pi) * RAYS).astype(int) % RAYS
+    whole = covered(np.hypot(off[..., 0], off[..., 1]) - usual[ray])
+    gone = np.where(touched[ray], whole - covered(sac[plane]), np.minimum(whole, covered(tumour[plane])))
+    return float(gone.sum() / whole.sum())
 
 
 def _cord_share(course: Course, plane: int, wrong: float) -> Known | None:

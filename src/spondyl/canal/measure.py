@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spondyl.anatomy.levels import Level, along_spine
 from spondyl.anatomy.subregions import ARCH
-from spondyl.canal import compression, escc, foramina, norms, surface, tube
+from spondyl.canal import compression, doubts, escc, foramina, norms, surface, tube
 from spondyl.canal.compare import compare_with_neighbours, pedicle_height_mm
 from spondyl.canal.compression import Labels
 from spondyl.canal.retropulsion import with_retropulsion
@@ -49,26 +49,31 @@ def measure_canals(
     Bone is where the vertebra masks say it is. cord, sac, epidural (tumour in the canal): boolean, each on any grid,
     already in the CT's space; an empty epidural mask says that tumour was looked for and not found, None that nobody
     looked. lesions: masks on the grid of the parts. ct: only to see fat in the foramina.
+
+    Raises MaskMismatch for cord, sac or tumour that lies outside of the canal.
     """
     held = lesions or {}
     stretches, failed = find_canal(vertebrae, _cords(vertebrae, cord))
     labels = Labels(cord, sac, epidural)
+    astray = doubts.check_places(labels, stretches)
+    with_lesion = [level for level, lesions_here in held.items() if lesions_here]
     alone: dict[Level, CanalMeasure] = {
         level: _not_seen(labels, (*_cut_notes(vertebrae[level]), f"Bony canal not measured: {why}."))
         for level, why in failed.items()
     }
     for stretch in stretches:
-        graded = compression.compress(stretch, vertebrae, labels)
+        graded = compression.compress(stretch, vertebrae, labels, with_lesion=with_lesion)
         for level in stretch.bodies:
             alone[level] = _measured(vertebrae[level], stretch, labels, held.get(level, ()), graded[level])
         alone.update(with_retropulsion({level: alone[level] for level in stretch.bodies}, stretch, vertebrae))
-    compared = compare_with_neighbours(
-        alone, vertebrae, with_lesion=[level for level, lesions_here in held.items() if lesions_here]
-    )
+    compared = compare_with_neighbours(alone, vertebrae, with_lesion=with_lesion)
     openings = foramina.foramina(vertebrae, ct=ct)
     return {
         level: norms.with_norms(
-            level, replace(one, foramina=tuple(found for found in openings if found.above is level))
+            level,
+            replace(
+                one, notes=(*one.notes, *astray), foramina=tuple(found for found in openings if found.above is level)
+            ),
         )
         for level, one in compared.items()
     }
@@ -198,7 +203,7 @@ def _cord_area_mm2(found: Tube, plane: int, cord: Volume | None) -> tuple[float 
         return None, ("The cord mask does not reach the narrowest place of the canal here.",)
     area = float(held.sum() * tube.PIXEL_MM**2)
     if area > norms.MAX_CORD_MM2:
-        return area, (f"The cord mask is {area:.0f} mm2 here, wider than cords are: it may hold the thecal sac.",)
+        return area, (f"The cord mask is {area:.0f} mm² here, wider than cords are: it may hold the thecal sac.",)
     return area, ()
 
 

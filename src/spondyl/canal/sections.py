@@ -24,6 +24,8 @@ SMOOTH_VOXELS = 0.5
 """Own choice: and within a plane over about a voxel; over more, the ends of a flat cord would be rounded off."""
 SMOOTH_PLANES = 1.0
 """Own choice: labels' steps are averaged along the canal over a few mm, shorter than any level."""
+CHANGED = 0.05
+"""Own choice: where averaging changes a label's size by more, the label is too thin for it and is left as it is."""
 BINS = 72
 """Own choice: the circumference is told in steps of 5 degrees."""
 
@@ -48,14 +50,15 @@ class Stack:
         """
         return SURE * self.voxel_mm * float(np.sqrt(border_mm * self.voxel_mm / 12))
 
-    def area_mm2(self, distance_mm: NDArray[np.float32]) -> Array:
-        """Cross-section of a label in each plane, (n,)."""
-        return np.asarray(covered(distance_mm).sum(axis=(1, 2), dtype=float) * PIXEL_MM**2)
-
 
 def covered(distance_mm: NDArray[np.float32]) -> NDArray[np.float32]:
     """Share of each pixel that lies inside."""
     return np.clip(0.5 - distance_mm / PIXEL_MM, 0.0, 1.0)
+
+
+def areas_mm2(distance_mm: NDArray[np.float32]) -> Array:
+    """Cross-section of a label in each plane, (n,)."""
+    return np.asarray(covered(distance_mm).sum(axis=(1, 2), dtype=float) * PIXEL_MM**2)
 
 
 def sampled(tube: Tube, surface: Surface | None, *, smooth: bool) -> NDArray[np.float32] | None:
@@ -73,9 +76,10 @@ def sampled(tube: Tube, surface: Surface | None, *, smooth: bool) -> NDArray[np.
     even = ndimage.gaussian_filter(found, (SMOOTH_PLANES, sigma, sigma), mode="nearest")
     # Averaging lifts the distance to a round surface of radius r by sigma^2 / 2r; without this it would shrink.
     radius = np.sqrt(covered(even).sum(axis=(1, 2)) * PIXEL_MM**2 / np.pi)
-    return np.asarray(
-        even - ((SMOOTH_VOXELS * surface.voxel_mm) ** 2 / (2 * np.maximum(radius, surface.voxel_mm)))[:, None, None]
-    )
+    even -= ((SMOOTH_VOXELS * surface.voxel_mm) ** 2 / (2 * np.maximum(radius, surface.voxel_mm)))[:, None, None]
+    before, after = areas_mm2(found), areas_mm2(even)
+    thin = np.abs(after - before) > CHANGED * before
+    return np.asarray(np.where(thin[:, None, None], found, even))
 
 
 def outlines_mm(tube: Tube) -> NDArray[np.float32]:
@@ -136,18 +140,22 @@ def depth_to_width(distance_mm: NDArray[np.float32]) -> float | None:
     return float(np.sqrt(var_y / var_x)) if var_x > 0 else None
 
 
-def fluid_arc_shares(cord: Array, sac_mm: NDArray[np.float32], thickness_mm: tuple[float, ...]) -> tuple[float, ...]:
-    """Share of the cord's circumference with fluid at least so thick, for each thickness."""
-    rim = outline_of(sac_mm)
-    if rim is None:
+def fluid_arc_shares(
+    cord_mm: NDArray[np.float32], sac_mm: NDArray[np.float32], thickness_mm: tuple[float, ...]
+) -> tuple[float, ...]:
+    """Share of directions from the cord's middle with fluid at least so thick before it, for each thickness."""
+    middle = middle_of(cord_mm)
+    if middle is None:
         return tuple(0.0 for _ in thickness_mm)
-    index = np.clip(np.rint((cord - LINE[0]) / PIXEL_MM).astype(int), 0, LINE.size - 1)
-    inside = sac_mm[index[:, 0], index[:, 1]] < 0
-    depth = np.where(inside, cKDTree(rim).query(cord)[0], 0.0)
-    bins = _bins(cord, cord.mean(axis=0))
-    mean = np.bincount(bins, depth, BINS) / np.maximum(np.bincount(bins, minlength=BINS), 1)
-    met = np.bincount(bins, minlength=BINS) > 0
-    return tuple(float((mean[met] >= limit).mean()) for limit in thickness_mm)
+    steps = np.arange(0.0, LINE[-1] - np.abs(middle).max(), PIXEL_MM / 2)
+    value = _at(cord_mm, middle + steps[None, :, None] * DIRECTIONS[:, None, :])
+    last = value.shape[1] - 1 - np.argmax(value[:, ::-1] < 0, axis=1)
+    met = (value < 0).any(axis=1)
+    rows = np.arange(len(value))
+    inside, outside = value[rows, last], value[rows, np.minimum(last + 1, steps.size - 1)]
+    edge = steps[last] + PIXEL_MM / 2 * np.clip(inside / np.minimum(inside - outside, -1e-6), 0, 1)
+    edge = np.where(met, edge, 0.0)
+    return tuple(float((along_rays(sac_mm, middle, edge + limit) < 0).mean()) for limit in thickness_mm)
 
 
 def arc_deg(tumour_mm: NDArray[np.float32], middle: Array) -> float:

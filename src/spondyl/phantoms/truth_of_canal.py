@@ -53,7 +53,7 @@ def canal_truth(scene: Scene, placed: Placed) -> dict[str, Any]:
         "tumour_share": tumour / area,
         "retropulsed_share": bone / area,
         "narrowest_z_mm": where,
-        **_compression(scene, placed),
+        **compression_truth(scene, placed),
     }
 
 
@@ -87,7 +87,7 @@ def _narrowest(scene: Scene, placed: Placed) -> tuple[float, float, float, float
     return worst
 
 
-def _compression(scene: Scene, placed: Placed) -> dict[str, Any]:
+def compression_truth(scene: Scene, placed: Placed) -> dict[str, Any]:
     """The worst station of the sac and cord at this level."""
     contents = scene.contents
     here, middle = _beside(scene, placed)
