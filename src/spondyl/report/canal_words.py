@@ -138,14 +138,6 @@ def _if_known(value: float | None, unit: str, digits: int, factor: float = 1.0) 
     return "" if value is None else number(factor * value, unit, digits)
 
 
-def fits_too(canal: Canal) -> str:
-    """The other grades that the geometry allows within a voxel, as a sentence; empty where there is none."""
-    if canal.escc_grade is None:
-        return f"Possible: {_or(canal.escc_possible)}." if canal.escc_possible else ""
-    other = [grade for grade in canal.escc_possible if grade != canal.escc_grade]
-    return f"Within a voxel grade {_or(other)} would fit too." if other else ""
-
-
 def escc_short(canal: Canal | None) -> str:
     """For a table's cell: '1c', '1c (or 2)', '1b or 1c', 'none given'."""
     if canal is None or not (canal.escc_grade or canal.escc_possible):

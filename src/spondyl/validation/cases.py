@@ -30,6 +30,7 @@ from spondyl.validation.compare import (
     shape_record,
     sins_record,
 )
+from spondyl.validation.compressed import compressed_spec
 from spondyl.values.case import CaseResult, VertebraResult
 
 PAINS = {
@@ -44,10 +45,12 @@ PAINS = {
 class PhantomCase:
     seed: int
     number: int
+    compressed: bool = False
+    """Tumour in the canal at most levels (see validation/compressed.py)."""
 
     @property
     def name(self) -> str:
-        return f"phantom-{self.seed}-{self.number:04d}"
+        return f"{'compressed' if self.compressed else 'phantom'}-{self.seed}-{self.number:04d}"
 
     def record(self) -> Record:
         return _phantom_record(self)
@@ -96,7 +99,7 @@ def _without_paths(message: str, case: Case) -> str:
 def _phantom_record(case: PhantomCase) -> Record:
     """Assessed twice: from CT and vertebra masks alone; with lesions, cord, sac and tumour in the canal labelled."""
     start = time.perf_counter()
-    phantom = make(random_spec(case.seed, case.number))
+    phantom = make((compressed_spec if case.compressed else random_spec)(case.seed, case.number))
     made_s = time.perf_counter() - start
     with tempfile.TemporaryDirectory(prefix="spondyl-phantom-") as scratch:
         folder = Path(scratch) / "phantom"
@@ -116,7 +119,7 @@ def _phantom_record(case: PhantomCase) -> Record:
         labelled = assess(Request(**given, **masks, strength=False))  # type: ignore[arg-type]
     lesions, false = lesion_records(alone, _true_lesions(phantom), phantom.lesions)
     return {
-        "kind": "phantom",
+        "kind": "compressed" if case.compressed else "phantom",
         "made_s": made_s,
         "assess_s": alone_s,
         "voxels": int(np.prod(phantom.ct.shape)),

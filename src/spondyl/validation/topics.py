@@ -11,6 +11,7 @@ from spondyl.core.errors import SpondylError
 from spondyl.core.progress import Progress, silent
 from spondyl.core.provenance import versions
 from spondyl.validation import tables
+from spondyl.validation.cases import PhantomCase
 from spondyl.validation.compare import MATCH_SHARE, Record
 from spondyl.validation.run import IMPLANT_RUNS, PHANTOMS, SEED, cases_of, run_all
 from spondyl.validation.tables import Line
@@ -24,6 +25,8 @@ class Topic:
     groups: Callable[[Sequence[Record]], Groups]
     from_scans: bool = False
     """Whether lesions put into real scans belong to it; else phantoms alone."""
+    compressed: bool = False
+    """Whether, for each three phantoms, one with tumour in the canal at most levels belongs to it."""
 
 
 def _lesions(records: Sequence[Record]) -> Groups:
@@ -46,7 +49,10 @@ def _lesions(records: Sequence[Record]) -> Groups:
 
 
 def _canal(records: Sequence[Record]) -> Groups:
-    return [("Canal and epidural compression", tables.canal_lines(records))]
+    groups: Groups = [("Canal and epidural compression", tables.canal_lines(_of(records, "phantom")))]
+    if compressed := _of(records, "compressed"):
+        groups.append(("Phantoms with tumour in the canal at most levels", tables.canal_lines(compressed)))
+    return groups
 
 
 def _sins(records: Sequence[Record]) -> Groups:
@@ -63,7 +69,7 @@ def _density(records: Sequence[Record]) -> Groups:
 
 TOPICS = {
     "lesions": Topic("Lesions found, beside the truth", _lesions, from_scans=True),
-    "canal": Topic("Canal and cord, beside the truth", _canal),
+    "canal": Topic("Canal and cord, beside the truth", _canal, compressed=True),
     "sins": Topic("SINS and heights, beside the truth", _sins),
     "density": Topic("Trabecular density, beside the truth", _density),
 }
@@ -88,6 +94,8 @@ def run_topic(
 
     topic = TOPICS[name]
     cases = cases_of(phantoms=phantoms, seed=seed, scans=scans if topic.from_scans else (), implant_runs=implant_runs)
+    if topic.compressed:
+        cases += [PhantomCase(seed, number, compressed=True) for number in range(-(-phantoms // 3))]
     records = run_all(cases, out, workers=workers, progress=progress)
     if not (usable := tables.usable(records)):
         raise SpondylError("no case could be assessed.", f"See the messages in {out.name}/parts.")
@@ -102,7 +110,8 @@ def run_topic(
 
 
 def _notes(records: Sequence[Record], seed: int) -> list[str]:
-    phantoms, scans = _of(records, "phantom"), _of(records, "scan")
+    phantoms = [*_of(records, "phantom"), *_of(records, "compressed")]
+    scans = _of(records, "scan")
     failed = [record for record in records if "failed" in record]
     seconds = sorted(record["assess_s"] for record in (*phantoms, *scans))
     notes = [f"{len(phantoms)} random phantoms of seed {seed}"]
