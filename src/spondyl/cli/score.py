@@ -30,7 +30,7 @@ def run_score(name: str, file: Path | None, *, as_json: bool, schema_only: bool)
         print_json(schema())
         return
     if name not in NAMES:
-        raise InputError(f"there is no score '{name}'.", f"Known: {', '.join(NAMES)}.")
+        raise InputError(f"there is no score '{name}'.", f"Known: {', '.join(NAMES)}. A file comes after the name.")
     case = read_answers(file, Case) if file else Case()
     if as_json:
         print_json({"spondyl_score": 1, "score": name, **_as_data(name, case), "notice": NOTICE})

@@ -135,11 +135,25 @@ def _items(out: Console, items: tuple[ScoredItem, ...]) -> None:
 
 
 def _survival(out: Console, result: PrognosisResult) -> None:
+    """By cohort, then by band: all that the cohort showed of it."""
     strata = rules.load(result.score).under("strata")
     heading(out, "What became of people in these bands" if len(result.bands) > 1 else "What became of such people")
-    for found in result.survival:
-        paragraph(out, f"{found.cohort}; {found.measure}:")
-        listed(out, [f"{_words(band)} ({_span(strata[band].value)}): {figure}" for band, figure in found.figures])
+    for cohort in dict.fromkeys(found.cohort for found in result.survival):
+        paragraph(out, f"{cohort}:")
+        of_cohort = [found for found in result.survival if found.cohort == cohort]
+        rows = []
+        for band in result.bands:
+            said = [
+                f"{found.measure} {dict(found.figures)[band]}" for found in of_cohort if band in dict(found.figures)
+            ]
+            if said:
+                rows.append(f"{_band(band, strata[band].value)}: {', '.join(said)}")
+        listed(out, rows)
+
+
+def _band(name: str, limits: list[int]) -> str:
+    """'short (0 to 8)'; a band named after its only total is 'score 2'."""
+    return _words(name) if name.endswith(f"_{limits[0]}") else f"{_words(name)} ({_range(limits[0], limits[1])})"
 
 
 def _shortest(result: PrognosisResult) -> str:
@@ -175,7 +189,3 @@ def _words(name: str) -> str:
 
 def _range(low: int, high: int) -> str:
     return str(low) if low == high else f"{low} to {high}"
-
-
-def _span(limits: list[int]) -> str:
-    return _range(limits[0], limits[1])
