@@ -245,3 +245,24 @@ def test_part_of_an_answer_can_be_enough():
     assert next(item for item in several.items if item.name == "bone").points_min == 2
     organ = prognosis.score("bauer", Case.model_validate({"spread": {"visceral_treatable": "yes"}}))
     assert next(item for item in organ.items if item.name == "visceral").points_max == 0
+
+
+def test_what_would_narrow_a_score_is_told_by_its_place_and_does_narrow_it():
+    lung = Case.model_validate({"cancer": {"primary": "lung"}, "laboratory": {"crp_mg_dl": 5}})
+    missing = prognosis.score("katagiri", lung).missing
+    assert "cancer.targeted_drug" in missing
+    assert "cancer.hormone_dependent" not in missing  # asks nothing of lung cancer
+    assert "laboratory.calcium_mg_dl" in missing
+    assert "laboratory.ldh_iu_l" not in missing  # one value is abnormal already
+
+
+@settings(max_examples=60, deadline=None)
+@given(answers_of_a_case)
+def test_a_range_has_something_left_to_answer_or_says_why(answers):
+    case = case_of(answers)
+    for name in prognosis.SCORES:
+        result = prognosis.score(name, case)
+        if result.total_min < result.total_max and not result.missing:
+            # Only where an answer itself leaves room: a site in two rows or in none, several vertebrae in Rades.
+            open_items = [item for item in result.items if item.points_min < item.points_max]
+            assert all(item.basis != "not answered" for item in open_items)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from spondyl.clinical import rules
 from spondyl.clinical.case import Case
-from spondyl.clinical.prognosis_items import ITEMS_OF, unanswered
+from spondyl.clinical.prognosis_items import ITEMS_OF
+from spondyl.clinical.prognosis_questions import unanswered
 from spondyl.clinical.rules import Entry, RuleSet
 from spondyl.values.findings import Item
 from spondyl.values.score import ScoredItem
