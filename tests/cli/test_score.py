@@ -6,13 +6,15 @@ import itertools
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 from typer.testing import CliRunner
 
-from data import UTF8
+from data import ROOT, UTF8
 from spondyl.cli.main import app
 from spondyl.cli.score import NAMES
 from spondyl.clinical import evidence, prognosis
@@ -28,6 +30,13 @@ SINS = {
     "collapse": {"over_50": 3, "under_50": 2, "none_over_half_involved": 1, "none": 0},
     "posterolateral": {"bilateral": 3, "unilateral": 1, "none": 0},
 }
+
+
+PUBLISHED = [
+    case
+    for case in tomllib.loads((ROOT / "tests" / "cases" / "sins.toml").read_text(encoding="utf-8"))["case"]
+    if case["kind"] == "published"
+]
 
 
 def typed(*arguments: str) -> str:
@@ -59,6 +68,13 @@ def test_each_of_the_19_totals_of_sins_is_reached_by_the_typed_command(total: in
     assert f"SINS: {total}, {band}\n" in typed("score", "sins", str(file))
     result = json.loads(typed("score", "sins", str(file), "--json"))["result"]
     assert (result["total_min"], result["total_max"], result["category"]) == (total, total, band)
+
+
+@pytest.mark.parametrize("case", PUBLISHED, ids=[case["name"] for case in PUBLISHED])
+def test_published_vignettes_of_sins_by_the_typed_command(case: dict[str, Any], tmp_path: Path):
+    file = tmp_path / "case.json"
+    file.write_text(json.dumps({"sins": {name: case[name] for name in SINS}}))
+    assert f"SINS: {case['total']}, {case['category']}\n" in typed("score", "sins", str(file))
 
 
 def test_sins_says_its_bands_and_what_it_is_known_not_to_do():

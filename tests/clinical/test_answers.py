@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from score_answers import answers_of_a_case, case_of
 from spondyl.clinical import case, kinds, prognosis
@@ -103,6 +105,31 @@ def test_what_is_accepted_agrees_with_the_published_schema(answers):
         nested.setdefault(part, {})[name] = answer
     assert SCHEMA.is_valid(nested)
     assert case_of(answers) is not None
+
+
+def test_a_grade_of_digits_may_stand_without_quotes(tmp_path):
+    assert read(tmp_path, "[escc]\ngrade = 2\n").escc.grade == "2"
+    with pytest.raises(InvalidAnswer, match=r"'escc\.grade' is \"4\""):
+        read(tmp_path, "[escc]\ngrade = 4\n")
+
+
+PLACES = [path.split(".") for path in (*questions(Case), *questions(Kind))]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 500) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([Case, Kind]), st.lists(st.tuples(st.sampled_from(PLACES), ANYTHING), max_size=3), ANYTHING)
+def test_whatever_stands_in_a_file_is_read_or_refused_in_words(tmp_path, model, answers, whole):
+    content = {}
+    for (part, name), answer in answers:
+        content.setdefault(part, {})[name] = answer
+    for text in (json.dumps(content), json.dumps(whole)):
+        with suppress(InvalidAnswer):
+            assert isinstance(read(tmp_path, text, "a.json", model), model)
 
 
 # FHIR

@@ -73,6 +73,8 @@ def _value(entry: RuleEntry) -> str:
         if unit == "points":
             return f"{value[0]} to {value[1]} points"
         return f"{', '.join(map(str, value))} ({unit})"
+    if isinstance(value, dict):
+        return f"{', '.join(f'{name} {part}' for name, part in value.items())} ({unit})"
     if value == 1 and unit == "points":
         return "1 point"
     return str(value) if unit in ("text", "cohort") else f"{value} {unit}"

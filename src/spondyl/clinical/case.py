@@ -133,8 +133,15 @@ class Sins(_Part):
     )
 
 
+def _words(value: Any) -> Any:
+    """A grade that is all digits may stand without quotes."""
+    return str(value) if type(value) is int else value
+
+
 class Escc(_Part):
-    grade: Literal["0", "1a", "1b", "1c", "2", "3", "unknown"] = Field(default="unknown", description="Grade, if read")
+    grade: Annotated[Literal["0", "1a", "1b", "1c", "2", "3", "unknown"], BeforeValidator(_words)] = Field(
+        default="unknown", description="Grade, if read"
+    )
     epidural_tumour: Answer = Field(default="unknown", description="Does tumour touch the epidural space?")
     sac_deformed: Answer = Field(default="unknown", description="Is the thecal sac deformed?")
     touches_cord: Answer = Field(default="unknown", description="Is the cord touched?")
