@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from spondyl.cli.simulate import app as simulate_app
 from spondyl.core.errors import SpondylError
 
 NOT_A_DEVICE = "Research software, not a medical device: it does not diagnose."
@@ -244,6 +245,7 @@ def implant(
 
 benchmark = typer.Typer(help="Measure Spondyl on this machine.", no_args_is_help=True)
 app.add_typer(benchmark, name="benchmark")
+app.add_typer(simulate_app, name="simulate")
 
 
 @benchmark.command("mechanics")
@@ -319,7 +321,7 @@ def score(
         typer.Argument(
             help="sins, escc, noms, tokuhashi, tomita, katagiri, bauer, nesms, van-der-linden, rades, or all of them."
         ),
-    ],
+    ] = "all",
     file: Annotated[Path | None, typer.Argument(help="Answers: TOML, JSON or a FHIR QuestionnaireResponse.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the file of answers.")] = False,
@@ -367,6 +369,20 @@ def triage(
     from spondyl.cli.triage import run_triage
 
     run_triage(file, as_json=as_json, schema=schema, keys=keys, save=save)
+
+
+@app.command()
+def localise(
+    file: Annotated[Path | None, typer.Argument(help="History file with symptoms and examination.")] = None,
+    assessment: Annotated[Path | None, typer.Option(help="assessment.json whose lesions are compared.")] = None,
+    lesions: Annotated[str | None, typer.Option(help="Levels of lesions in place of it, T8,L1.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the file, and stop.")] = False,
+) -> None:
+    """Which vertebrae could explain the symptoms, and whether the lesions found lie there."""
+    from spondyl.cli.localise import run_localise
+
+    run_localise(file, assessment=assessment, lesions=lesions, as_json=as_json, schema=schema)
 
 
 @app.command()
