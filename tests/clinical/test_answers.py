@@ -121,7 +121,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([Case, Kind]), st.lists(st.tuples(st.sampled_from(PLACES), ANYTHING), max_size=3), ANYTHING)
 def test_whatever_stands_in_a_file_is_read_or_refused_in_words(tmp_path, model, answers, whole):
     content = {}

@@ -38,9 +38,9 @@ def _site(value: Any) -> str | None:
 def _level(value: Any) -> str | None:
     if value is None or value == "unknown":
         return None
-    if value not in Level.__members__:
+    if not isinstance(value, str) or value not in Level.__members__:
         raise not_allowed("C1 to C7, T1 to T13, L1 to L6, S1 to S5, CO")
-    return str(value)
+    return value
 
 
 Site = Annotated[
