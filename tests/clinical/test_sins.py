@@ -137,7 +137,7 @@ def test_nothing_known_is_the_full_range_and_no_band():
             Level.L3,
             sins.pain_item(History(), Level.L3),
             sins.lesion_item(()),
-            sins.alignment_item(None, None, None, None, level=Level.L3, has_neighbours=False),
+            sins.alignment_item(None, None, None, None),
             sins.collapse_item(None),
             sins.posterolateral_item(None, None),
         )
@@ -278,46 +278,52 @@ def test_more_doubt_about_height_never_removes_an_answer(loss, narrow, more, bod
     assert set(tight.possible) <= set(sins.collapse_item(loss, (loss - narrow, loss + narrow), None).possible)
 
 
+SLIP, BENT, NORMAL = "subluxation_translation", "de_novo_deformity", "normal"
+
+
 @pytest.mark.parametrize(
     ("numbers", "extra", "expected"),
     [
-        ((0.5, 0.2, 4.0, 1.0), {}, {"normal"}),
-        ((5.0, 0.2, 4.0, 1.0), {}, {"subluxation_translation", "normal"}),
-        ((-5.0, 0.2, 4.0, 1.0), {}, {"subluxation_translation", "normal"}),
-        ((0.5, 0.2, 25.0, 1.0), {}, {"de_novo_deformity", "normal"}),
-        ((0.5, 0.2, 4.0, -20.0), {}, {"de_novo_deformity", "normal"}),
-        ((0.5, 0.2, 25.0, 1.0), {"earlier": "normal"}, {"de_novo_deformity", "normal"}),
-        ((0.5, 0.2, 25.0, 1.0), {"earlier": "same_as_now"}, {"normal"}),
-        ((None, 0.2, 4.0, 1.0), {}, {"subluxation_translation", "normal"}),
-        ((0.5, math.nan, 4.0, 1.0), {}, {"subluxation_translation", "normal"}),
-        ((None, None, None, None), {}, set(TABLE["alignment"])),
-        ((0.5, 0.2, 4.0, 1.0), {"has_neighbours": False}, set(TABLE["alignment"])),
+        ((0.5, 0.2, 4.0, 1.0), {}, {NORMAL}),
+        ((5.0, 0.2, 4.0, 1.0), {}, {SLIP}),
+        ((-5.0, 0.2, 25.0, 1.0), {}, {SLIP}),
+        ((0.5, -5.0, 4.0, 1.0), {"unseen": ("below",)}, {SLIP}),
+        ((3.2, 0.2, 4.0, 1.0), {}, {SLIP, NORMAL}),
+        ((0.5, 0.2, 25.0, 1.0), {}, {BENT}),
+        ((0.5, 0.2, -25.0, 1.0), {}, {NORMAL}),
+        ((0.5, 0.2, 4.0, -20.0), {}, {BENT}),
+        ((0.5, 0.2, 10.4, 1.0), {}, {BENT, NORMAL}),
+        ((0.5, 0.2, 12.5, 1.0), {"kyphosis_sd_deg": 2.0}, {BENT}),
+        ((0.5, 0.2, 12.5, 1.0), {"kyphosis_sd_deg": 8.0}, {BENT, NORMAL}),
+        ((0.5, 0.2, 25.0, 1.0), {"earlier": "normal"}, {BENT}),
+        ((0.5, 0.2, 25.0, 1.0), {"earlier": "same_as_now"}, {NORMAL}),
+        ((None, 0.2, 4.0, 1.0), {}, {SLIP, NORMAL}),
+        ((0.5, math.nan, 4.0, 1.0), {}, {SLIP, NORMAL}),
+        ((0.5, 0.2, None, None), {}, {BENT, NORMAL}),
+        ((None, None, None, None), {}, {SLIP, BENT, NORMAL}),
+        ((0.5, 0.2, None, None), {"unseen": ("above",)}, {SLIP, BENT, NORMAL}),
     ],
 )
 def test_alignment_from_numbers(numbers, extra, expected):
-    item = sins.alignment_item(*numbers, **{"level": Level.T8, "has_neighbours": True, **extra})
-    assert set(item.possible) == expected
-
-
-def test_the_same_kyphosis_weighs_more_where_the_spine_is_lordotic():
-    def possible(level):
-        return sins.alignment_item(0.0, 0.0, 9.0, 0.0, level=level, has_neighbours=True).possible
-
-    assert possible(Level.T8) == ("normal",)
-    assert possible(Level.L3) == ("de_novo_deformity", "normal")
+    assert set(sins.alignment_item(*numbers, **extra).possible) == expected
 
 
 @given(
     st.lists(st.one_of(st.none(), st.floats(-40, 40)), min_size=4, max_size=4),
     st.integers(0, 3),
-    st.sampled_from(Level),
+    st.one_of(st.none(), st.floats(0, 10)),
+    st.sampled_from([(), ("above",), ("above", "below")]),
 )
-def test_a_missing_measure_of_alignment_never_narrows_it(numbers, missing, level):
-    item = sins.alignment_item(*numbers, level=level, has_neighbours=True)
+def test_a_missing_measure_of_alignment_never_removes_the_truth(numbers, missing, sd, unseen):
+    """What was possible stays so when a measure is lost, but for what a certain slip or bend had ruled out."""
+    item = sins.alignment_item(*numbers, kyphosis_sd_deg=sd, unseen=unseen)
     fewer = [None if place == missing else value for place, value in enumerate(numbers)]
-    assert set(item.possible) <= set(sins.alignment_item(*fewer, level=level, has_neighbours=True).possible)
-    # Bad alignment is never certain from numbers alone.
-    assert "normal" in item.possible
+    assert set(item.possible) <= set(sins.alignment_item(*fewer, kyphosis_sd_deg=sd, unseen=unseen).possible)
+    wider = sins.alignment_item(*numbers, kyphosis_sd_deg=(sd or 0.0) + 3.0, unseen=unseen)
+    assert set(item.possible) <= set(wider.possible)
+    assert set(item.possible) <= set(
+        sins.alignment_item(*numbers, kyphosis_sd_deg=sd, unseen=("above", "below")).possible
+    )
 
 
 @pytest.mark.parametrize(

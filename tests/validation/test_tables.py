@@ -87,4 +87,31 @@ def test_a_band_is_right_when_the_whole_range_lies_in_it(total_min: int, total_m
     assert lines["total within the range told"] == (1.0 if total_min <= 7 <= total_max else 0.0)
 
 
+@pytest.mark.parametrize(
+    ("applies", "answer", "total_max", "how"),
+    [
+        (True, "x", 7, "right"),
+        (True, "y", 7, "wrong"),
+        (True, "unknown: one of x, y", 9, "open"),
+        (True, "unknown: one of y, xx", 9, "wrong"),
+        (False, "x", 7, None),
+    ],
+)
+def test_what_is_not_right_is_told_as_open_wrong_or_not_scored(
+    applies: bool, answer: str, total_max: int, how: str | None
+) -> None:
+    """Truth: x at each item and 7 points."""
+    found = {"applies": applies, "items": {name: {"answer": answer} for name in ITEMS}}
+    level = {
+        "pain": "other",
+        "truth": {"sins": {"items": dict.fromkeys(ITEMS, "x"), "total_without_pain": 6}},
+        "labelled": {"sins": {**found, "total_min": 7, "total_max": total_max}},
+    }
+    lines = {line.name: line.value for line in tables.sins_lines([{**record(), "levels": {"T8": level}}], "labelled")}
+    said = ("alignment right", "alignment left open, the truth being possible", "alignment wrong")
+    words = ("right", "open", "wrong")
+    assert [lines[name] for name in said] == [float(how == word) for word in words]
+    assert lines["no lesion found, so not scored"] == float(not applies)
+
+
 ITEMS = ("location", "lesion", "alignment", "collapse", "posterolateral")

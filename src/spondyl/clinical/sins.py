@@ -2,7 +2,7 @@
 
 Points, bands and thresholds stand in `rules/sins.toml`. The builders below turn measured numbers into the
 words of the table. The table gives hardly a number for them, so near a threshold of our own both answers
-stay possible, and bad alignment is never taken as certain from a number: passing a threshold makes it possible.
+stay possible.
 """
 
 from __future__ import annotations
@@ -161,9 +161,9 @@ def collapse_item(
     # An interval that misses its own estimate is widened to hold it.
     low, high = min(low, height_loss), max(high, height_loss)
     possible: list[str] = []
-    if high >= _number("collapse.none_below"):
+    if high >= _number("collapse.collapsed_from"):
         possible += _collapsed(low, high)
-    if low < _number("collapse.certain_from"):
+    if low < _number("collapse.collapsed_from"):
         possible += _involved(body_share)
     share = "share of the body not known" if body_share is None else f"lesions hold {body_share:.0%} of the body"
     return Item(tuple(possible), f"height loss {height_loss:.0%} ({low:.0%} to {high:.0%}), {share}", "image")
@@ -185,38 +185,57 @@ def _involved(body_share: float | None) -> list[str]:
 def alignment_item(
     translation_ap_mm: float | None,
     translation_lr_mm: float | None,
-    sagittal_angle_deg: float | None,
-    coronal_angle_deg: float | None,
+    kyphosis_deg: float | None,
+    side_bend_deg: float | None,
     *,
-    level: Level,
-    has_neighbours: bool,
+    kyphosis_sd_deg: float | None = None,
+    unseen: Collection[str] = (),
     earlier: str = "unknown",
 ) -> Item:
-    """Alignment from offsets and angles to a neighbour, as in `values.vertebra.Geometry`.
+    """Alignment from steps and bends over both joints of a level, as in `values.vertebra.Stance`.
 
-    `earlier` is how the level stood before ('normal', 'same_as_now', 'unknown'): a deformity that was there
-    already is not *de novo*. One scan alone can't tell, so an angle beyond the threshold leaves both possible.
-    Pass the larger value of the joints above and below; `has_neighbours` is True when both could be measured.
+    Angles are those beyond the patient's own curve. `earlier` is how the level stood before ('normal', 'same_as_now',
+    'unknown'): a deformity that was there already is not *de novo*; while no earlier scan says so, one at a diseased
+    level counts as new, as with whoever scores a single scan (own choice). `unseen` names neighbours that the scan
+    does not show: what lies there stays possible. Near a limit both answers do.
     """
-    if not has_neighbours:
-        return Item(words("alignment"), "not both neighbouring vertebrae are in the scan", "unknown")
-    measures = (
-        ("front-back offset", _size(translation_ap_mm), "mm", "translation_mm"),
-        ("side offset", _size(translation_lr_mm), "mm", "translation_mm"),
-        ("kyphosis", _measured(sagittal_angle_deg), "degrees", f"kyphosis_deg.{_segment(level)}"),
-        ("side bend", _size(coronal_angle_deg), "degrees", "coronal_deg"),
-    )
-    # An unmeasured value may be anything, so it passes its limit.
-    passed = [value is None or value > _number(f"alignment.{limit}") for _, value, _, limit in measures]
-    possible = [
-        *(["subluxation_translation"] if any(passed[:2]) else []),
-        *(["de_novo_deformity"] if any(passed[2:]) and earlier != "same_as_now" else []),
-        "normal",
+    steps = (("front-back step", _size(translation_ap_mm)), ("side step", _size(translation_lr_mm)))
+    bends = (("kyphosis beyond the own curve", _measured(kyphosis_deg)), ("side bend", _size(side_bend_deg)))
+    margin_mm, limit_mm = _number("alignment.translation_margin_mm"), _number("alignment.translation_mm")
+    slipped = [_beyond(value, limit_mm, margin_mm) for _, value in steps]
+    least = _number("alignment.bend_margin_deg")
+    doubt = max(least, _number("alignment.margin_in_sd") * (_measured(kyphosis_sd_deg) or 0.0))
+    limit_deg = _number("alignment.bend_deg")
+    bent = [_beyond(value, limit_deg, margin) for (_, value), margin in zip(bends, (doubt, least), strict=True)]
+    if unseen:
+        slipped.append(None)
+        bent.append(None)
+    if earlier == "same_as_now":
+        bent = [False]
+    possible: list[str] = []
+    if any(slip is not False for slip in slipped):
+        possible.append("subluxation_translation")
+    if True not in slipped:
+        possible += ["de_novo_deformity"] if any(bend is not False for bend in bent) else []
+        possible += [] if True in bent else ["normal"]
+    said = [f"{name} {_told(value, 'mm')}" for name, value in steps] + [
+        f"{name} {_told(value, 'degrees')}" for name, value in bends
     ]
-    said = [f"{name} {'not measured' if value is None else f'{value:.1f} {unit}'}" for name, value, unit, _ in measures]
-    unmeasured = all(value is None for _, value, _, _ in measures)
+    said += [f"the level {side} is not in the scan" for side in unseen]
+    unmeasured = all(value is None for _, value in (*steps, *bends))
     basis = f"{', '.join(said)}; earlier scan: {earlier.replace('_', ' ')}"
     return Item(tuple(possible), basis, "unknown" if unmeasured else "image")
+
+
+def _beyond(value: float | None, limit: float, margin: float) -> bool | None:
+    """None where it may or may not be."""
+    if value is None:
+        return None
+    return None if abs(value - limit) < margin else value > limit
+
+
+def _told(value: float | None, unit: str) -> str:
+    return "not measured" if value is None else f"{value:.1f} {unit}"
 
 
 def _measured(value: float | None) -> float | None:
@@ -226,12 +245,6 @@ def _measured(value: float | None) -> float | None:
 
 def _size(value: float | None) -> float | None:
     return None if (known := _measured(value)) is None else abs(known)
-
-
-def _segment(level: Level) -> str:
-    region = level.region.value
-    # The coccyx has no number of its own; it hangs on the sacrum.
-    return "sacral" if region == "coccygeal" else region
 
 
 def lesion_item(kinds: Collection[str], basis: str = "") -> Item:

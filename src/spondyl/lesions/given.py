@@ -14,12 +14,24 @@ from spondyl.anatomy.levels import Level, along_spine
 from spondyl.core.errors import MaskMismatch
 from spondyl.core.volume import Volume
 from spondyl.lesions.measure import describe
-from spondyl.lesions.normal import collect_reference, expect, fit_reference
+from spondyl.lesions.normal import Expected, collect_reference, expect, fit_reference, smooth
+from spondyl.lesions.place import crop_to
 from spondyl.values.lesion import Lesion
 from spondyl.values.vertebra import Vertebra
 
 SPECK_MM3 = 10.0
 """Own choice: a 2.7 mm ball; less is the edge of a drawing, or of a neighbour's lesion, and no lesion of its own."""
+
+INNER_MM, INNER_SHARE = 2.5, 0.6
+"""Own choice: an outline's inner part lies this deep in it, or of a small one as deep as this share of the deepest:
+sclerosis fades towards bone, so that near the outline a dense lesion is not dense."""
+INNER_SMOOTHING_MM = 0.8
+"""Own choice: takes most voxel noise away and keeps parts of a mixed lesion apart."""
+DENSE_PERCENTILE = 90.0
+HALF_WAY = 0.5
+"""Own choice: what is nearer to soft tumour than to the lesion's own dense part is destroyed."""
+LYTIC_SHARE = 0.05
+"""Own choice: on tuning phantoms 30 mixed lesions but one held more of the former inside than this, 23 blastic none."""
 
 
 def lesions_from_mask(
@@ -66,12 +78,30 @@ def lesions_from_mask(
                 specks_mm3 += volume_mm3
                 continue
             lesion = describe(piece, ct, spans[level], "given", None, expected=expected)
+            if lesion.kind == "blastic" and _holds_soft(piece, ct, spans[level], expected):
+                lesion = replace(lesion, kind="mixed")
             lesions.append(_on_parts(lesion, vertebrae[level]))
         if specks_mm3:
             notes.append(f"{level.name}: specks of the lesion mask left out, {specks_mm3:.0f} mm3 in all")
         if lesions:
             found[level] = tuple(sorted(lesions, key=lambda lesion: (-lesion.volume_mm3, lesion.centroid_lps_mm)))
     return found, tuple(notes)
+
+
+def _holds_soft(piece: NDArray[np.bool_], ct: Volume, vertebra: Vertebra, expected: Expected) -> bool:
+    """Whether a dense lesion holds destroyed parts as well.
+
+    All that lies well inside a drawn outline is tumour: what is soft there is no marrow, be it as dense as marrow.
+    """
+    grid = vertebra.parts
+    depth = ndimage.distance_transform_edt(np.pad(piece, 1), sampling=grid.spacing_mm)[1:-1, 1:-1, 1:-1]
+    in_bone = piece & (grid.array > 0)
+    inner = in_bone & (depth >= min(INNER_MM, INNER_SHARE * float(depth.max())))
+    if not inner.any():
+        return False
+    hu = smooth(crop_to(ct, vertebra), in_bone, INNER_SMOOTHING_MM, grid)[inner]
+    half_way = expected.lytic_hu + HALF_WAY * (float(np.percentile(hu, DENSE_PERCENTILE)) - expected.lytic_hu)
+    return bool((hu < half_way).mean() >= LYTIC_SHARE)
 
 
 def _share(shares: NDArray[np.uint8], level: int) -> tuple[slice, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from spondyl.anatomy.levels import Level, neighbours
-from spondyl.anatomy.subregions import POSTEROLATERAL
+import numpy as np
+
+from spondyl.anatomy.levels import Level
+from spondyl.anatomy.subregions import POSTEROLATERAL, SubRegion
 from spondyl.clinical import sins
 from spondyl.clinical.history import History
 from spondyl.clinical.loads import load_to_strength, task_loads
@@ -17,11 +19,14 @@ from spondyl.values.lesion import Lesion
 from spondyl.values.load import Ratio, TaskLoad
 from spondyl.values.score import ScoreResult
 from spondyl.values.strength import Strength
-from spondyl.values.vertebra import Geometry, Vertebra
+from spondyl.values.vertebra import Geometry, Stance, Vertebra
 from spondyl.vertebrae.fracture import fracture_of
 
 RETROPULSED_MM = 3.0
 """Own choice: a back wall this far behind its neighbours' line holds a fragment and not a bulge of the mask."""
+
+REPLACED_SHARE = 0.05
+"""Own choice: so much of a pedicle or facet must a lesion hold to count as involved; less is where two parts meet."""
 
 
 def sins_of(
@@ -32,7 +37,7 @@ def sins_of(
         level=level,
         pain=sins.pain_item(history, level),
         lesion=_read(history, level, "lesion") or _lesion(lesions),
-        alignment=_read(history, level, "alignment") or _alignment(level, vertebrae, history),
+        alignment=_read(history, level, "alignment") or _alignment(vertebrae[level], history),
         collapse=_read(history, level, "collapse") or _collapse(vertebrae[level].geometry, lesions),
         posterolateral=_read(history, level, "posterolateral") or _posterolateral(vertebrae[level], lesions),
     )
@@ -64,43 +69,37 @@ def _collapse(geometry: Geometry, lesions: Sequence[Lesion]) -> Item:
 
 
 def _posterolateral(vertebra: Vertebra, lesions: Sequence[Lesion]) -> Item:
-    touched = {
-        side
-        for lesion in lesions
-        for side in (*lesion.pedicles_touched, *lesion.facets_touched, *(lesion.costovertebral_touched or ()))
-    }
+    replaced = _replaced(vertebra, lesions)
+    joints = {side for lesion in lesions for side in lesion.costovertebral_touched or ()}
     # A side that the scan cuts may hide a lesion: unknown unless one is seen there.
     sides = {
-        side: True if side in touched else None if parts & set(vertebra.cut_parts) else False
+        side: True if side in joints or parts & replaced else None if parts & set(vertebra.cut_parts) else False
         for side, parts in POSTEROLATERAL.items()
     }
     return sins.posterolateral_item(sides["left"], sides["right"])
 
 
-def _alignment(level: Level, vertebrae: Mapping[Level, Vertebra], history: History | None) -> Item:
-    """The worse of the joints above and below; the joint below is measured in the vertebra below."""
-    above, below = neighbours(level, vertebrae)
-    joints = [vertebrae[level].geometry] if above else []
-    joints += [vertebrae[below].geometry] if below else []
+def _replaced(vertebra: Vertebra, lesions: Sequence[Lesion]) -> set[SubRegion]:
+    """Parts of which lesions hold more than an outline's edge may."""
+    labels = vertebra.parts.array
+    held = np.zeros(len(SubRegion) + 1)
+    for lesion in lesions:
+        held += np.bincount(labels[lesion.mask.array].ravel(), minlength=len(held))
+    whole = np.bincount(labels.ravel(), minlength=len(held))
+    return {part for part in SubRegion if whole[part] and held[part] >= REPLACED_SHARE * whole[part]}
+
+
+def _alignment(vertebra: Vertebra, history: History | None) -> Item:
+    stance = vertebra.stance or Stance(None, None, None, None, None)
     return sins.alignment_item(
-        _worst([joint.translation_ap_mm for joint in joints]),
-        _worst([joint.translation_lr_mm for joint in joints]),
-        _largest([joint.sagittal_angle_to_above_deg for joint in joints]),
-        _worst([joint.coronal_angle_to_above_deg for joint in joints]),
-        level=level,
-        has_neighbours=above is not None and below is not None,
-        earlier=sins.earlier_alignment(history, level),
+        stance.translation_ap_mm,
+        stance.translation_lr_mm,
+        stance.kyphosis_deg,
+        stance.side_bend_deg,
+        kyphosis_sd_deg=stance.kyphosis_sd_deg,
+        unseen=stance.unseen,
+        earlier=sins.earlier_alignment(history, vertebra.level),
     )
-
-
-def _worst(values: Collection[float | None]) -> float | None:
-    """Largest in size; None as soon as one is unknown, since the unknown one may be the worst."""
-    return None if None in values or not values else max((v for v in values if v is not None), key=abs)
-
-
-def _largest(values: Collection[float | None]) -> float | None:
-    """Most kyphotic: lordosis is no deformity here, so the sign counts."""
-    return None if None in values or not values else max(v for v in values if v is not None)
 
 
 def fracture_at(

@@ -150,36 +150,56 @@ def _levels(records: Sequence[Record], how: str) -> list[tuple[Record, Record]]:
 
 
 def sins_lines(records: Sequence[Record], how: str) -> list[Line]:
-    """Each image item, and the total's band, at levels that hold a lesion."""
+    """Each image item, and the total's band, at levels that hold a lesion; and of what is not right how it is not."""
     scored = [(level["truth"]["sins"], level["pain"], found["sins"]) for level, found in _levels(records, how)]
     scored = [entry for entry in scored if entry[0] is not None and entry[2] is not None]
-    lines = [
-        share(f"{name} right", (_right(found, name, truth["items"][name]) for truth, _, found in scored), ITEM_RIGHT)
-        for name in ("location", "lesion", "alignment", "collapse", "posterolateral")
-    ]
-    bands = [_band_right(truth, pain, found) for truth, pain, found in scored]
+    lines = [share("no lesion found, so not scored", (not found["applies"] for _, _, found in scored))]
+    for name in ("location", "lesion", "alignment", "collapse", "posterolateral"):
+        lines += _told(name, [_item(found, name, truth["items"][name]) for truth, _, found in scored], ITEM_RIGHT)
+    lines += _told("band of the total", [_band_told(truth, pain, found) for truth, pain, found in scored], BAND_RIGHT)
     covered = [_covers(truth, pain, found) for truth, pain, found in scored]
-    lines.append(share("band of the total right", bands, BAND_RIGHT))
     lines.append(share("total within the range told", covered))
     return lines
+
+
+def _told(name: str, answers: Sequence[str], bound: float) -> list[Line]:
+    """Right, left open, wrong; what no lesion was found for is none of them."""
+    return [
+        share(f"{name} right", (answer == "right" for answer in answers), bound),
+        share(f"{name} left open, the truth being possible", (answer == "open" for answer in answers)),
+        share(f"{name} wrong", (answer == "wrong" for answer in answers)),
+    ]
+
+
+OPEN = "unknown: one of "
+"""What an answer with several possible ones begins with."""
 
 
 PAIN_POINTS = {"mechanical": 3, "other": 1, "none": 0}
 """fisher2010."""
 
 
-def _right(found: Record, name: str, answer: str) -> bool:
-    return bool(found["applies"] and found["items"][name]["answer"] == answer)
+def _item(found: Record, name: str, answer: str) -> str:
+    if not found["applies"]:
+        return "not scored"
+    told = found["items"][name]["answer"]
+    if told.startswith(OPEN):
+        return "open" if answer in told.removeprefix(OPEN).split(", ") else "wrong"
+    return "right" if told == answer else "wrong"
 
 
 def _total(truth: Record, pain: str) -> int:
     return int(truth["total_without_pain"] + PAIN_POINTS[pain])
 
 
-def _band_right(truth: Record, pain: str, found: Record) -> bool:
-    """The whole range told lies in the true band."""
+def _band_told(truth: Record, pain: str, found: Record) -> str:
+    """Right when the whole range told lies in the true band; open when the range holds the true total beside others."""
+    if not found["applies"]:
+        return "not scored"
     true = _band(_total(truth, pain))
-    return bool(found["applies"] and _band(found["total_min"]) == true == _band(found["total_max"]))
+    if _band(found["total_min"]) == true == _band(found["total_max"]):
+        return "right"
+    return "open" if _covers(truth, pain, found) else "wrong"
 
 
 def _covers(truth: Record, pain: str, found: Record) -> bool:

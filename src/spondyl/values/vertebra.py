@@ -63,6 +63,23 @@ class Geometry:
 
 
 @dataclass(frozen=True)
+class Stance:
+    """How a body stands between the one above and the one below, beyond this patient's own curve; None: not seen."""
+
+    kyphosis_deg: float | None
+    """Over both joints and the body itself; positive is bent forward."""
+    kyphosis_sd_deg: float | None
+    """Of reading, and of what the patient's own curve is here."""
+    side_bend_deg: float | None
+    """To the left positive."""
+    translation_ap_mm: float | None
+    """Of the joints that are seen the larger step, backward of the upper body positive."""
+    translation_lr_mm: float | None
+    unseen: tuple[str, ...] = ()
+    """'above' and 'below': neighbours that the scan does not show."""
+
+
+@dataclass(frozen=True)
 class EndplatePit:
     """A narrow dent in an endplate, as a Schmorl's node makes it."""
 
@@ -109,6 +126,8 @@ class Vertebra:
     cut_parts: tuple[SubRegion, ...] = ()
     """Parts that reach the outermost slice of the scan, so that some of them is missing."""
     form: BodyForm = field(default_factory=BodyForm)
+    stance: Stance | None = None
+    """None where its own endplates or walls could not be found."""
 
     def mask(self, *parts: SubRegion) -> NDArray[np.bool_]:
         """Boolean array on the grid of `parts`; all of the vertebra when none is named."""

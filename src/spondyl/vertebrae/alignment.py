@@ -16,6 +16,8 @@ from spondyl.vertebrae.surface import BodySurface
 CORNER_MM = 1.5
 """Own choice: so near an endplate the wall is rounded."""
 LEAST_ROWS = 4
+FRONT_MM = 5.0
+"""Own choice: the front wall is seen this far to either side of the middle."""
 FOREMOST = 0.25
 LEAN = 0.1
 """Own choice: tangent of 6 degrees to the body's axis."""
@@ -28,12 +30,24 @@ as much is a slip and no part of the row."""
 
 
 @dataclass(frozen=True, eq=False)
-class Ends:
-    """Where a body's posterior wall, half-way between its sides, meets its endplates. LPS mm."""
+class Edge:
+    """One endplate half-way between the body's sides. LPS."""
 
+    normal: Vector
+    """Of the plane through it, upward; of length 1."""
+    back_mm: Vector
+    """Where the posterior wall meets it,"""
+    front_mm: Vector
+    """and the front wall."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ends:
     frame: Frame
-    upper_mm: Vector
-    lower_mm: Vector
+    upper: Edge
+    lower: Edge
+    slice_mm: float = 1.0
+    """Longest side of the mask's voxels."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +60,30 @@ class Alignment:
     translation_lr_mm: float
 
 
-def ends(frame: Frame, surface: BodySurface, shape: BodyShape) -> Ends | None:
-    """None when one of the endplates could not be fitted, or too little of the wall is seen."""
+def ends(frame: Frame, surface: BodySurface, shape: BodyShape, slice_mm: float = 1.0) -> Ends | None:
+    """None when one of the endplates could not be fitted, or too little of the walls is seen."""
     if surface.upper is None or surface.lower is None:
         return None
-    wall = wall_line(surface, shape.middle_x_mm)
-    if wall is None:
+    wall, front = wall_line(surface, shape.middle_x_mm), _front_mm(surface, shape)
+    if wall is None or front is None:
         return None
-    corners = []
+    edges = []
     for plane in (surface.upper, surface.lower):
         x, y, z = shape.middle_x_mm, wall[0], 0.0
         for _ in range(3):  # the wall leans a little: two rounds bring its y and the plane's z together
             z = float(plane.at(x, y))
             y = wall[0] + wall[1] * z
-        corners.append(frame.to_lps(np.array([x, y, z])))
-    return Ends(frame, corners[0], corners[1])
+        back, before = np.array([x, y, z]), np.array([x, front, float(plane.at(x, front))])
+        edges.append(Edge(frame.axes @ plane.normal, frame.to_lps(back), frame.to_lps(before)))
+    return Ends(frame, edges[0], edges[1], slice_mm)
+
+
+def _front_mm(surface: BodySurface, shape: BodyShape) -> float | None:
+    """y of the front wall at mid-height, near the middle."""
+    front, _ = surface.front_and_back_mm()
+    near = front[np.abs(surface.x_mm - shape.middle_x_mm) <= FRONT_MM]
+    near = near[np.isfinite(near)]
+    return float(np.median(near)) if len(near) else None
 
 
 def wall_line(surface: BodySurface, x_mm: float) -> tuple[float, float] | None:
@@ -86,22 +109,30 @@ def wall_line(surface: BodySurface, x_mm: float) -> tuple[float, float] | None:
 
 
 def align(above: Ends, below: Ends) -> Alignment:
-    """Angles between both bodies' axes in the lower one's planes, and the step from one posterior wall to the other.
-
-    On a smoothly curved spine the disc space follows the bisector of both axes; only what departs from it is a
-    translation, so neither kyphosis nor scoliosis counts as one. As in listhesis, the walls' corners are compared.
-    """
+    """Angles between both bodies' axes in the lower one's planes, and the step from one body to the other."""
     up = below.frame.axes.T @ above.frame.axes[:, 2]
     bisector = unit(above.frame.axes[:, 2] + below.frame.axes[:, 2])
-    step = above.lower_mm - below.upper_mm
-    step = step - (step @ bisector) * bisector
-    x, y = (unit(axis - (axis @ bisector) * bisector) for axis in below.frame.axes.T[:2])
+    ap, lr = step_mm(above.lower, below.upper, below.frame, bisector)
     return Alignment(
         sagittal_deg=float(np.degrees(np.arctan2(-up[1], up[2]))),
         coronal_deg=float(np.degrees(np.arctan2(up[0], up[2]))),
-        translation_ap_mm=float(step @ y),
-        translation_lr_mm=float(step @ x),
+        translation_ap_mm=ap,
+        translation_lr_mm=lr,
     )
+
+
+def step_mm(above: Edge, below: Edge, frame: Frame, bisector: Vector) -> tuple[float, float]:
+    """Backward and leftward step from the lower body's upper edge to the upper one's lower edge.
+
+    On a smoothly curved spine the disc space follows the bisector of both axes; only what departs from it is a
+    translation, so neither kyphosis nor scoliosis counts as one. As in listhesis the back corners are compared; and
+    a body that slips takes its front with it, while a fragment in the canal leaves the front where it was.
+    """
+    x, y = (unit(axis - (axis @ bisector) * bisector) for axis in frame.axes.T[:2])
+    back, front = above.back_mm - below.back_mm, above.front_mm - below.front_mm
+    behind, before = float(back @ y), float(front @ y)
+    ap = 0.0 if behind * before < 0 else min(behind, before, key=abs)
+    return ap, float(back @ x)
 
 
 def beyond_the_row(steps: Mapping[Level, Alignment]) -> dict[Level, Alignment]:

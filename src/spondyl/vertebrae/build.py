@@ -19,13 +19,15 @@ from spondyl.anatomy.subregions import SubRegion
 from spondyl.core.volume import Volume
 from spondyl.values.level_map import LevelMap
 from spondyl.values.vertebra import Frame, Geometry, Vertebra
-from spondyl.vertebrae.alignment import Alignment, align, beyond_the_row, ends
+from spondyl.vertebrae.alignment import Alignment, Edge, Ends, align, beyond_the_row, ends
 from spondyl.vertebrae.endplates import with_smooth_endplates
 from spondyl.vertebrae.expected import expected_height
+from spondyl.vertebrae.facing import facing_edge
 from spondyl.vertebrae.form import body_form
 from spondyl.vertebrae.frame import Course, Seed, axis_from_endplates, body_seed, courses, frame_from, without_body
 from spondyl.vertebrae.landmarks import Landmarks, find_landmarks
 from spondyl.vertebrae.shape import BodyShape, measure_shape
+from spondyl.vertebrae.stance import stances
 from spondyl.vertebrae.subregions import (
     TPTBOX_BODY,
     arch_core,
@@ -44,6 +46,8 @@ GIVEN_CITATIONS = ("moeller2024",)
 """What sub-regions that were given rest on."""
 MARGIN_MM = 3.0
 """Own choice: around each crop, so that surfaces and borders are seen whole."""
+BESIDE_MM = 25.0
+"""Own choice: holds the near half of the bodies above and below, the highest discs between."""
 CUT_AREA_MM2 = 25.0
 """Own choice: a body with more than this on the scan's outermost slice is cut off; less is a spur or a crumb."""
 RING = (
@@ -73,6 +77,8 @@ class LevelTask:
     """Whether the crop's first and last slice along i, j, k is the scan's own: in the order of `BORDERS`."""
     cord: Volume | None = None
     subregions: Volume | None = None
+    beside: tuple[Volume | None, Volume | None] = (None, None)
+    """Masks of the levels above and below near this one, whole or not; None where the scan shows none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +87,8 @@ class Built:
     landmarks: Landmarks
     surface: BodySurface
     shape: BodyShape
+    facing: tuple[Edge | None, Edge | None] = (None, None)
+    """What the masks of the levels above and below show of their near endplates."""
 
 
 def build_vertebrae(
@@ -138,8 +146,18 @@ def plan(
             at_border=borders[level],
             cord=None if cord is None else _onto(cord, masks[level]),
             subregions=None if subregions is None else _onto(subregions, masks[level]),
+            beside=_beside(levels, level),
         )
     return tasks, reasons
+
+
+def _beside(levels: LevelMap, level: Level) -> tuple[Volume | None, Volume | None]:
+    crop = levels.labels.crop(*levels.box(level, BESIDE_MM))
+    above, below = (
+        None if other is None else Volume(crop.array == int(other), crop.affine, "mask")
+        for other in neighbours(level, levels.levels)
+    )
+    return above, below
 
 
 def _at_border(levels: LevelMap, level: Level) -> tuple[bool, ...]:
@@ -173,26 +191,39 @@ def build_one(task: LevelTask) -> Built | str:
         cut_parts=_cut_parts(parts, task.at_border),
         form=body_form(surface, smooth, shape, frame, max(task.mask.spacing_mm)),
     )
-    return Built(vertebra, marks, smooth or surface, shape)
+    measured = smooth or surface
+    facing = tuple(
+        None if mask is None else facing_edge(measured, shape, frame, mask, up=up)
+        for mask, up in zip(task.beside, (True, False), strict=True)
+    )
+    return Built(vertebra, marks, measured, shape, (facing[0], facing[1]))
 
 
 def assemble(results: Mapping[Level, Built | str]) -> tuple[dict[Level, Vertebra], dict[Level, str]]:
     """Vertebrae with what only their neighbours can tell (expected height, alignment), and the reasons."""
     built = {level: result for level, result in results.items() if isinstance(result, Built)}
     reasons = {level: result for level, result in results.items() if isinstance(result, str)}
-    steps = beyond_the_row(_steps(built))
-    return {level: _among_neighbours(level, built, steps) for level in built}, reasons
+    edges = {
+        level: ends(one.vertebra.frame, one.surface, one.shape, max(one.vertebra.parts.spacing_mm))
+        for level, one in built.items()
+    }
+    known = {level: found for level, found in edges.items() if found is not None}
+    # What lies over C2's body is the dens: its neighbours see of it what faces them.
+    whole: dict[Level, Ends] = {level: found for level, found in known.items() if level is not Level.C2}
+    stands = stances(whole, {level: one.facing for level, one in built.items()})
+    steps = beyond_the_row(_steps(known))
+    return {
+        level: replace(_among_neighbours(level, built, steps), stance=stands.get(level)) for level in built
+    }, reasons
 
 
-def _steps(built: Mapping[Level, Built]) -> dict[Level, Alignment]:
+def _steps(edges: Mapping[Level, Ends]) -> dict[Level, Alignment]:
     """Alignment of each level with the one above it, where both show their endplates and posterior walls."""
-    corners = {level: ends(one.vertebra.frame, one.surface, one.shape) for level, one in built.items()}
     found = {}
-    for level, lower in corners.items():
-        above, _ = neighbours(level, built)
-        upper = None if above is None else corners[above]
-        if upper is not None and lower is not None:
-            found[level] = align(upper, lower)
+    for level, lower in edges.items():
+        above, _ = neighbours(level, edges)
+        if above is not None:
+            found[level] = align(edges[above], lower)
     return found
 
 

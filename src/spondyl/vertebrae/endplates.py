@@ -135,20 +135,27 @@ def _least(
 
 
 def _bounds(body: Volume, frame: Frame, *, up: bool) -> Bounds:
-    """The last voxel of each line along the grid's axis closest to the frame's z, and the next one beyond it."""
-    along = (body.affine[:3, :3] / np.array(body.spacing_mm)).T @ frame.axes[:, 2]
+    inside, outside = line_ends(body, frame, up=up)
+    every = np.ones(len(inside), bool)
+    return Bounds(inside, outside, every, every) if up else Bounds(outside, inside, every, every)
+
+
+def line_ends(mask: Volume, frame: Frame, *, up: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The last voxel of each line along the grid's axis closest to the frame's z, and the next one beyond it.
+
+    Both (n, 3) in the frame; `up` or down.
+    """
+    along = (mask.affine[:3, :3] / np.array(mask.spacing_mm)).T @ frame.axes[:, 2]
     axis = int(np.argmax(np.abs(along)))
     forward = (along[axis] > 0) == up
-    lines = np.moveaxis(body.array, axis, 2)
+    lines = np.moveaxis(mask.array, axis, 2)
     n = lines.shape[2]
     last = n - 1 - np.argmax(lines[:, :, ::-1], axis=2) if forward else np.argmax(lines, axis=2)
     i, j = np.nonzero(lines.any(axis=2))
     index = np.insert(np.stack([i, j], axis=1), axis, last[i, j], axis=1).astype(np.float64)
     step = np.zeros(3)
     step[axis] = 1.0 if forward else -1.0
-    inside, outside = (frame.to_local(body.to_lps(where)) for where in (index, index + step))
-    every = np.ones(len(index), bool)
-    return Bounds(inside, outside, every, every) if up else Bounds(outside, inside, every, every)
+    return frame.to_local(mask.to_lps(index)), frame.to_local(mask.to_lps(index + step))
 
 
 def _holds(surface: BodySurface, columns: NDArray[np.bool_], points: NDArray[np.float64]) -> NDArray[np.bool_]:
