@@ -386,6 +386,19 @@ def localise(
 
 
 @app.command()
+def explain(
+    out: Annotated[Path, typer.Option("--out", help="HTML file to write.")],
+    assessment: Annotated[
+        Path | None, typer.Argument(help="assessment.json; with it the page says what was found.")
+    ] = None,
+) -> None:
+    """A page for patients and families: what a tumour of the spine is, and when to call whom."""
+    from spondyl.cli.explain import run_explain
+
+    run_explain(assessment, out)
+
+
+@app.command()
 def schema(
     what: Annotated[
         str, typer.Argument(help="'assessment' (what assess writes), 'strength', or 'history' (what --history takes).")
