@@ -40,8 +40,16 @@ from spondyl.vertebrae.subregions import (
 )
 from spondyl.vertebrae.surface import BodySurface, body_surface
 
-CITATIONS = ("panjabi1991", "panjabi1991cervical", "panjabi1992", "genant1993", "raya1990")
-"""What heights, height loss and blocks rest on."""
+CITATIONS = (
+    "panjabi1991",
+    "panjabi1991cervical",
+    "panjabi1992",
+    "genant1993",
+    "raya1990",
+    "lumbar_lying",
+    "zhang2018disc",
+)
+"""What heights, height loss, alignment and blocks rest on."""
 GIVEN_CITATIONS = ("moeller2024",)
 """What sub-regions that were given rest on."""
 MARGIN_MM = 3.0
