@@ -72,6 +72,21 @@ def test_toml_and_json_say_the_same(read):
     assert read(from_toml.model_dump_json(), ".json") == from_toml
 
 
+def test_a_fhir_questionnaire_response_says_the_same(read):
+    pytest.importorskip("fhir.resources")
+    item = [
+        {"linkId": "cancer.status", "answer": [{"valueCoding": {"code": "known"}}]},
+        {"linkId": "pain.sudden", "answer": [{"valueBoolean": True}]},
+        {"linkId": "neurology.numbness"},
+    ]
+    content = {"resourceType": "QuestionnaireResponse", "status": "completed", "item": item}
+    expected = History.model_validate({"cancer": {"status": "known"}, "pain": {"sudden": "yes"}})
+    assert read(json.dumps(content), ".json") == expected
+    wrong = {**content, "item": [{"linkId": "pain.sudden", "answer": [{"valueString": "often"}]}]}
+    with pytest.raises(InvalidAnswer, match=r"'pain.sudden'.*yes, no, unknown"):
+        read(json.dumps(wrong), ".json")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -1,5 +1,8 @@
 """Levels and grades of neurology against anatomy, published rules and properties."""
 
+import re
+from importlib.resources import files
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from spondyl.clinical.neurology_answers import MOTOR_SEGMENTS, SENSORY_SEGMENTS,
 from spondyl.clinical.neurology_grades import ais, injury_level, motor_level, sensory_level
 from spondyl.clinical.neurology_levels import LesionSite, localise
 from spondyl.core.citations import cite
+from spondyl.core.errors import RuleError
 
 RANKS = {"A": 0, "B": 1, "C": 2, "D": 3, "E": 4}
 
@@ -26,6 +30,17 @@ def test_the_tables_hold_every_segment_and_have_sources():
     assert {*table.under("key_point")} == {*SENSORY_SEGMENTS}
     assert {*table.under("cord")} == {*SEGMENTS}
     assert all(cite(entry.citations) for entry in table.entries.values())
+
+
+def test_an_entry_that_loses_its_source_or_reason_does_not_load():
+    text = files("spondyl.clinical").joinpath("rules", "neurology.toml").read_text(encoding="utf-8")
+    lines = text.splitlines()
+    entries = [n for n, line in enumerate(lines) if "= {" in line]
+    assert len(entries) == len(rules.load("neurology").entries)
+    for number in entries:
+        bare = re.sub(r', why = ".*?"|citations = \[.*?\], ', "", lines[number])
+        with pytest.raises(RuleError):
+            rules.parse("\n".join((*lines[:number], bare, *lines[number + 1 :])), "rules/neurology.toml")
 
 
 def test_the_cord_lies_in_order_and_ends_at_the_conus():

@@ -338,12 +338,16 @@ def schema() -> dict[str, Any]:
 
 
 def read_history(path: Path) -> History:
-    """A history from a TOML or JSON file (by its ending). An empty file is a valid history.
+    """A history from a TOML or JSON file (by its ending), or a FHIR QuestionnaireResponse. An empty file is valid.
 
     Raises UnreadableInput when the file can't be read, InvalidAnswer when an entry is wrong: the message names
     the path inside the file, what stood there and what is allowed, or line and column of a syntax error.
     """
     content = _content(path)
+    if isinstance(content, dict) and content.get("resourceType") == "QuestionnaireResponse":
+        from spondyl.clinical.fhir_answers import from_questionnaire
+
+        content = from_questionnaire(content, History, str(path))
     try:
         return History.model_validate(content)
     except ValidationError as error:
