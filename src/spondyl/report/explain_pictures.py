@@ -25,7 +25,7 @@ BOWS = ((0.0, 130.0, -8.0), (130.0, 405.0, 18.0), (405.0, 575.0, -14.0), (575.0,
 no spine."""
 COMPARTMENTS = (
     ("In the bone, outside the covering", "extradural", (105.0, 66.0, 26.0)),
-    ("Inside the covering, beside the cord", "intradural", (124.0, 128.0, 9.0)),
+    ("Inside the covering, beside the cord", "intradural extramedullary", (124.0, 128.0, 9.0)),
     ("Inside the cord itself", "intramedullary", (110.0, 135.0, 8.0)),
 )
 """Title, term, and the tumour's centre and radius in the picture."""
