@@ -1,0 +1,1 @@
+"""How the disease comes, grows, weakens and presses: people with cancer, followed in time."""
