@@ -138,5 +138,6 @@ def test_nothing_comes_before_its_cause():
         compressing = lesions["compression_day"] != NEVER
         assert (lesions["epidural_day"][compressing] <= lesions["compression_day"][compressing]).all()
         assert (people["end_day"] <= 3653).all()
+        assert (usual(name).events["day"] >= 0).all()
         assert (people["quality_days"] <= people["end_day"] + 1).all()
         assert (np.bincount(lesions["patient"], minlength=len(people)) == people["levels"]).all()

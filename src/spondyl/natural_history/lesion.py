@@ -129,7 +129,7 @@ def weaken_and_break(
     lesion.collapse = 1 + draws.choice(
         model.collapse_cumulative, draws.uniform(seed, lesion.patient, on.COLLAPSE, lesion.level)
     )
-    note(events, count, lesion.patient, broke, states.FRACTURE, lesion.level, lesion.collapse)
+    note(events, count, lesion.patient, max(broke, 0.0), states.FRACTURE, lesion.level, lesion.collapse)
 
 
 @compiled
