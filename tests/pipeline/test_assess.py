@@ -247,8 +247,10 @@ def wrong_case(name: str, folder: Path) -> list[object]:
         return ["assess", ct, "--vertebrae", labels, "--calibration", 1, 0, "--rod", "1=2", *out]
     if name == "a rod in words":
         return ["assess", ct, "--vertebrae", labels, "--rod", "water", *out]
-    if name == "no mask, no segmenter":
-        return ["assess", ct, *out]
+    if name == "no segmenter of that name":
+        return ["assess", ct, "--segmenter", "magic", *out]
+    if name == "no such segmenter":
+        return ["assess", ct, "--segmenter", "totalsegmentator", *out]
     raise AssertionError(name)
 
 
@@ -261,7 +263,8 @@ def wrong_case(name: str, folder: Path) -> list[object]:
         ("wrong history", r"pain\.mechanical"),
         ("two calibrations", "Give one"),
         ("a rod in words", "HU=MG_CC"),
-        ("no mask, no segmenter", "TotalSegmentator"),
+        ("no such segmenter", "TotalSegmentator"),
+        ("no segmenter of that name", "spondyl and totalsegmentator"),
     ],
 )
 def test_a_refused_run_says_why_and_leaves_nothing(tmp_path, name, said):

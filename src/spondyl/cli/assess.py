@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spondyl.cli.progress import terminal_progress
+from spondyl.cli.segment import as_anchors, parse_anchors
 from spondyl.core.errors import InvalidAnswer
 from spondyl.core.output import check_replaceable, whole_folder
 from spondyl.core.progress import Stopwatch
@@ -26,9 +27,10 @@ SILENT = ("–", "none")
 STAGES_BY_VERTEBRA = ("vertebrae", "measuring", "canal", "scoring")
 
 
-def run_assess(out: Path, rods: tuple[str, ...], **asked: object) -> None:
-    """Assess and report; `asked` are the fields of `Request` but for `rods`, which are still 'HU=MG_CC' texts."""
-    request = Request(rods=tuple(parse_rod(text) for text in rods), **asked)  # type: ignore[arg-type]
+def run_assess(out: Path, rods: tuple[str, ...], anchors: tuple[str, ...], **asked: object) -> None:
+    """Assess and report; `asked` are the fields of `Request` but for `rods` and `anchors`, which are still texts."""
+    held = as_anchors(parse_anchors(anchors))
+    request = Request(rods=tuple(parse_rod(text) for text in rods), anchors=held, **asked)  # type: ignore[arg-type]
     check_replaceable(out, OUTPUTS)  # before the work, not after it
     clock = Stopwatch()
     with whole_folder(out, OUTPUTS) as folder, terminal_progress() as progress:

@@ -47,8 +47,15 @@ def assess(
         Path | None,
         typer.Option(
             help="Vertebra labels: VerSe, TotalSegmentator v2 (file or folder), SPINEPS/TPTBox, or DICOM SEG. "
-            "Without it, TotalSegmentator is run where it is installed."
+            "Without it they are found in the CT."
         ),
+    ] = None,
+    segmenter: Annotated[
+        str, typer.Option(help="Who finds the vertebrae where no labels are given: spondyl or totalsegmentator.")
+    ] = "spondyl",
+    anchor: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LEVEL=Z", help="A level and the z of its body in mm (LPS), where names are not sure."),
     ] = None,
     subregions: Annotated[Path | None, typer.Option(help="Sub-region labels 41-50 (SPINEPS/TPTBox).")] = None,
     lesions: Annotated[Path | None, typer.Option(help="Mask of lesions; without it they are looked for.")] = None,
@@ -94,6 +101,8 @@ def assess(
         ct=ct,
         out=out,
         vertebrae=vertebrae,
+        segmenter=segmenter,
+        anchors=tuple(anchor or ()),
         subregions=subregions,
         lesions=lesions,
         cord=cord,
@@ -111,6 +120,26 @@ def assess(
         strength=strength,
         workers=workers,
     )
+
+
+@app.command()
+def segment(
+    ct: Annotated[Path, typer.Argument(help="CT: NIfTI, NRRD, MHA, or a folder or zip of DICOM files.")],
+    out: Annotated[Path, typer.Option("--out", help="File for the labels, VerSe's numbers: vertebrae.nii.gz.")],
+    anchor: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LEVEL=Z", help="A level and the z of its body's middle in mm (LPS): T12=-214.5."),
+    ] = None,
+    levels: Annotated[str | None, typer.Option(help="Levels to write, L1-L5 or T12,L2; all without it.")] = None,
+    preview: Annotated[Path | None, typer.Option(help="A picture of the labels on the CT (PNG).")] = None,
+    series: Annotated[str | None, typer.Option(help="DICOM series to take, as for assess.")] = None,
+) -> None:
+    """Find the vertebrae in a raw CT and name them, offline and without a trained network."""
+    from spondyl.cli.segment import run_segment
+    from spondyl.cli.strength import parse_levels
+
+    chosen = None if levels is None else parse_levels(levels)
+    run_segment(ct, out, anchors=tuple(anchor or ()), levels=chosen, preview=preview, series=series)
 
 
 @app.command()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spondyl.clinical.history import History, read_history
-from spondyl.core.errors import InputError, MaskMismatch
+from spondyl.core.errors import InputError, InvalidAnswer, MaskMismatch
 from spondyl.core.memory import box_of
 from spondyl.core.progress import Progress
 from spondyl.core.provenance import sha256_of
@@ -63,11 +63,10 @@ def read_inputs(request: Request, progress: Progress) -> Inputs:
     described: dict[str, dict[str, Any]] = {
         "ct": {"sha256": scan.sha256, "source": scan.source, "notes": list(scan.notes)}
     }
-    with tempfile.TemporaryDirectory() as scratch:
-        labels = request.vertebrae or _segmented(scan, Path(scratch))
-        level_map = read_level_map(labels, grid, scheme=request.scheme)
-        progress(stage, 3, FILES)
-        cord = read_mask(request.cord, grid, role="cord mask") if request.cord else cord_from(labels, grid, level_map)
+    level_map, cord = _vertebrae(request, scan, progress)
+    progress(stage, 3, FILES)
+    if request.cord:
+        cord = read_mask(request.cord, grid, role="cord mask")
     notes = list(level_map.notes)
     if cord and not request.cord:
         notes.append("the spinal cord was taken from the same labels")
@@ -139,7 +138,26 @@ def _found_calibration(request: Request, scan: CtScan, level_map: LevelMap, unus
     return internal(scan, level_map, kvp=request.kvp, unusable=unusable)
 
 
-def _segmented(scan: CtScan, scratch: Path) -> Path:
+SEGMENTERS = ("spondyl", "totalsegmentator")
+
+
+def _vertebrae(request: Request, scan: CtScan, progress: Progress) -> tuple[LevelMap, Volume | None]:
+    """The level map given or found, and the cord where the same labels hold one."""
+    if request.segmenter not in SEGMENTERS:
+        raise InvalidAnswer(f"no segmenter is named '{request.segmenter}'.", f"There are {' and '.join(SEGMENTERS)}.")
+    if request.vertebrae is None and request.segmenter == "spondyl":
+        from spondyl.segmentation.segment import segment
+
+        return segment(scan.volume, dict(request.anchors), progress).level_map, None
+    if request.anchors:
+        raise InputError("anchors were given for labels that are not Spondyl's own.", "Leave out --anchor.")
+    with tempfile.TemporaryDirectory() as scratch:
+        labels = request.vertebrae or _by_totalsegmentator(scan, Path(scratch))
+        level_map = read_level_map(labels, scan.volume, scheme=request.scheme)
+        return level_map, None if request.cord else cord_from(labels, scan.volume, level_map)
+
+
+def _by_totalsegmentator(scan: CtScan, scratch: Path) -> Path:
     from spondyl.segmentation.totalsegmentator import segment
 
     return segment(scan, scratch / "vertebrae.nii.gz")

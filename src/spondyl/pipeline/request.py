@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spondyl.anatomy.levels import Level
 from spondyl.mechanics.laws import DEFAULT_LAW
 
 
@@ -13,6 +14,10 @@ from spondyl.mechanics.laws import DEFAULT_LAW
 class Request:
     ct: Path
     vertebrae: Path | None = None
+    segmenter: str = "spondyl"
+    """Who finds the vertebrae where no labels are given: 'spondyl' or 'totalsegmentator'."""
+    anchors: tuple[tuple[Level, float], ...] = ()
+    """For Spondyl's own segmenter: levels and the z of their bodies' middle, LPS in mm."""
     subregions: Path | None = None
     lesions: Path | None = None
     cord: Path | None = None
@@ -48,6 +53,8 @@ class Request:
         """The choices that shape the numbers; no paths, and not the number of workers, which shapes none."""
         return {
             "scheme": self.scheme,
+            "segmenter": None if self.vertebrae else self.segmenter,
+            "anchors": {level.name: z_mm for level, z_mm in self.anchors} or None,
             "series": "chosen by the user" if self.series else "chosen by Spondyl",
             "calibration": list(self.calibration) if self.calibration else None,
             "rods": [list(rod) for rod in self.rods] or None,

@@ -44,6 +44,7 @@ def check_levels(ct: CtScan, levels: LevelMap) -> QualityReport:
         *row_checks.mixed_neighbours(row),
         *level_checks.metal(row),
         *level_checks.thickness(row, thickest_mm),
+        *(Finding(level, doubt) for level, doubt in levels.doubts),
     ]
     return QualityReport(
         tuple(_judged(entry, findings) for entry in everything.values()),
