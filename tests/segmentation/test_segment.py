@@ -111,7 +111,8 @@ def test_names_that_are_not_sure_say_so_at_every_level():
     found = segment(scan.volume)
     assert not found.names_are_sure
     assert all("its name is not sure" in entry.doubts for entry in found.levels)
-    assert "--anchor" in " ".join(found.level_map.notes)
+    assert "--anchor" in " ".join(found.notes)
+    assert None in {level for level, _ in found.level_map.doubts}
 
 
 def test_with_one_anchor_the_sample_gets_its_names():

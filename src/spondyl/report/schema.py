@@ -39,7 +39,7 @@ from spondyl.report.strength_parts import StrengthEstimate, TaskRatio, strength_
 from spondyl.values.case import CaseResult, VertebraResult
 from spondyl.values.vertebra import Vertebra
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 
 class Scan(Measured):
@@ -180,7 +180,7 @@ class Classification(Part):
 class Assessment(Part):
     """The findings of one case."""
 
-    schema_version: Literal["1.2"]
+    schema_version: Literal["1.3"]
     disclaimer: str
     inputs: dict[str, dict[str, Any]] = Field(description="by role (ct, vertebrae, lesions, ...): sha256, kind, notes")
     history_given: bool
@@ -208,7 +208,7 @@ def from_case(case: CaseResult) -> Assessment:
     """The findings of a case as they are written. Raises RuleError when a cited key has no reference."""
     first = _first_lesion_numbers(case)
     return Assessment(
-        schema_version="1.2",
+        schema_version="1.3",
         disclaimer=DISCLAIMER,
         inputs=plain(case.inputs),
         history_given=case.history_given,

@@ -141,19 +141,21 @@ def _result(
     sure = naming.margin >= SURE_MARGIN
     other = naming.runner_up[::-1]
     notes = ["vertebrae found by Spondyl's own segmenter (shapes from its phantoms)"]
-    if not sure:
-        notes.append(
-            f"the names are not sure: {_span_of(naming.levels[::-1])} fits little better than "
-            f"{_span_of(other)}; give one level, as in --anchor L3=-214.5"
-        )
     if naming.variant != "usual":
         notes.append(f"a row with {naming.variant} fits best")
-    out = LevelMap(_back(ct, grid, labels), "spondyl", notes=tuple(notes))
+    labelled = LevelMap(_back(ct, grid, labels), "spondyl", notes=tuple(notes))
     levels = tuple(
-        Confidence(level, named[level].seen, _doubts(named[level], sure)) for level in out.levels if level in named
+        Confidence(level, named[level].seen, _doubts(named[level], sure)) for level in labelled.levels if level in named
     )
-    doubts = tuple((entry.level, doubt) for entry in levels for doubt in entry.doubts)
-    return Segmentation(replace(out, doubts=doubts), levels, sure, naming.margin, other, tuple(notes))
+    doubts: list[tuple[Level | None, str]] = [(entry.level, doubt) for entry in levels for doubt in entry.doubts]
+    if not sure:
+        unsure = (
+            f"the levels' names are not sure: {_span_of(naming.levels[::-1])} fits little better than "
+            f"{_span_of(other)}; give one level, as in --anchor L3=-214.5."
+        )
+        doubts.append((None, unsure))
+        notes.append(unsure)
+    return Segmentation(replace(labelled, doubts=tuple(doubts)), levels, sure, naming.margin, other, tuple(notes))
 
 
 def _span_of(levels: Sequence[Level | None]) -> str:

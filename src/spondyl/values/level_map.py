@@ -22,8 +22,8 @@ class LevelMap:
     """How the numbers were read: 'verse', 'totalsegmentator', 'dicom-seg', ..."""
     sha256: str = ""
     notes: tuple[str, ...] = ()
-    doubts: tuple[tuple[Level, str], ...] = ()
-    """What whoever made the labels says against single levels."""
+    doubts: tuple[tuple[Level | None, str], ...] = ()
+    """What whoever made the labels says against single levels, or (None) against the whole row."""
 
     @cached_property
     def _boxes(self) -> dict[Level, tuple[slice, slice, slice]]:
