@@ -233,3 +233,25 @@ def test_soft_tumour_is_looked_for_at_the_density_of_the_muscle_beside():
     for level, vertebra in spine.vertebrae.items():
         assert collect_reference(spine.ct, vertebra).muscle_hu == pytest.approx(40, abs=3)
         assert collect_reference(ct, vertebra).muscle_hu == pytest.approx(65, abs=3), level
+
+
+def test_fine_parts_of_a_mixed_lesion_are_found_though_none_stands_out():
+    """Cubes of 3 mm of soft and of moderately dense tissue: the mean over any of them is hardly that of either."""
+
+    def cubes(p):
+        return np.floor(p / 3).sum(axis=-1) % 2
+
+    def inside(p):
+        return (p**2).sum(axis=-1) < 7.5**2
+
+    ct = changed(healthy(), Level.L2, lambda p: inside(p) * (cubes(p) * 420 - 110), 1)
+    (lesion,) = detect_lesions(ct, healthy().vertebrae)[Level.L2]
+    assert lesion.kind in ("mixed", "blastic")
+    assert np.linalg.norm(healthy().vertebrae[Level.L2].frame.to_local(np.array(lesion.centroid_lps_mm))) < 3
+
+
+def test_a_layer_denser_than_sclerosis_is_reported_with_a_note():
+    ct = changed(healthy(), Level.L2, lambda p: slab(p, half_mm=(12, 10, 3), centre_mm=(0, 0, 9.5)), 800)
+    (lesion,) = detect_lesions(ct, healthy().vertebrae)[Level.L2]
+    assert lesion.kind == "blastic"
+    assert any("denser" in note for note in lesion.notes)

@@ -13,9 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from spondyl.anatomy.levels import Level, along_spine
 from spondyl.core.volume import Volume
+from spondyl.lesions.boundary import ball, grow
 from spondyl.lesions.measure import describe_at
 from spondyl.lesions.mimics import look_alikes
 from spondyl.lesions.mixed import mixed_around
@@ -30,7 +32,7 @@ from spondyl.lesions.normal import (
 )
 from spondyl.lesions.place import Place, crop_to, locate
 from spondyl.lesions.search import voxel_evidence
-from spondyl.lesions.seeds import Cluster, clusters_in, merged
+from spondyl.lesions.seeds import Cluster, clusters_in, merged, mixed_seeds
 from spondyl.values.lesion import Lesion, LesionType
 from spondyl.values.vertebra import Vertebra
 
@@ -44,6 +46,10 @@ REPORTED_FROM = 0.5
 LEAST_SURE, SURE_NATS = 0.6, 1.0
 """Own choice: confidence of what just passes, and the evidence above that which earns full confidence; it orders
 findings and is no probability."""
+ONE_PART_NATS = 0.25
+"""Own choice: evidence above what is asked, where tumour of both types is likely but no part of either stands out."""
+CORE_MM = 2.5
+"""Own choice: the middles of windows full of tumour lie this far within a lesion that has no single edge to grow to."""
 INSIDE_SHARE = 0.3
 """Own choice: what lies by this share within a surer lesion is part of it."""
 
@@ -85,8 +91,6 @@ def _with_mixed(
     clusters: list[Cluster], hu: NDArray[np.float32], place: Place, vertebra: Vertebra, expected: Expected
 ) -> list[Cluster]:
     """Clusters, surest first; what lies within a surer lesion is part of it."""
-    if not clusters:
-        return []
     by_voxel = voxel_evidence(hu, place, expected)
     contrast_hu = expected.field(place)[0] - expected.lytic_hu
     out: list[Cluster] = []
@@ -103,6 +107,37 @@ def _with_mixed(
             dense=one.kind == "blastic",
         )
         out.append(one if whole is None else replace(one, mask=whole, kind="mixed"))
+    return out + _only_mixed(out, by_voxel, contrast_hu, hu, place, vertebra, expected)
+
+
+def _only_mixed(
+    found: list[Cluster],
+    by_voxel: dict[LesionType, NDArray[np.float32]],
+    contrast_hu: NDArray[np.float32],
+    hu: NDArray[np.float32],
+    place: Place,
+    vertebra: Vertebra,
+    expected: Expected,
+) -> list[Cluster]:
+    """Mixed lesions neither part of which was seen by itself."""
+    grid = vertebra.parts
+    normal, _ = expected.field(place)
+    held = np.any([one.mask for one in found], axis=0) if found else np.zeros(grid.shape, dtype=bool)
+    out = []
+    for seed in mixed_seeds(hu, place, vertebra, expected, [one.mask for one in found]):
+        whole = mixed_around(seed.mask, by_voxel["lytic"], by_voxel["blastic"], contrast_hu, place, grid, dense=False)
+        kind: LesionType = "mixed"
+        if whole is None:
+            if found or seed.surplus < ONE_PART_NATS:
+                continue  # beside a lesion already found it is a piece of that one
+            whole, kind = grow(seed.mask, 1.0, hu, normal, place, grid), "blastic"
+            if not whole.any():
+                whole, kind = place.judged & ndimage.binary_dilation(seed.mask, ball(CORE_MM, grid)), "mixed"
+        if not whole.any() or (whole & held).sum() > INSIDE_SHARE * whole.sum():
+            continue
+        whole &= ~held
+        held |= whole
+        out.append(replace(seed, mask=whole, kind=kind))
     return out
 
 

@@ -16,6 +16,11 @@ ENDPLATE_MM = 6.0
 LAYER_MM, CONTACT_MM, CONTACT_SHARE, ENDPLATE_SHARE = 3.7, 2.0, 0.3, 0.7
 """Own choice: sclerosis and osteophytes are a layer on the surface of the body: no ball of more than 7.4 mm fits in,
 nearly a third of it is surface, and most of it lies under an endplate; or it is flat."""
+OFF_MIDDLE = 0.35
+"""Own choice: and most of it lies beyond this relative height: in a low or collapsed body all is near an endplate."""
+DENSE_LAYER_HU = 680.0
+"""Own choice: sclerosis under endplates and osteophytes of a degenerative chest CT have means of 500 to 625 HU;
+what is denser than that on the whole is likelier tumour, whatever its shape."""
 RIM = 0.75
 """Own choice: beyond this relative distance from the body's middle lie osteophytes and the ring."""
 STRANDS_SHARE, STRANDS_SKEWNESS = 0.03, 0.4
@@ -66,9 +71,12 @@ def look_alikes(
             found.append((0.4 if shown else 0.9, "lies where the basivertebral vein enters" + alike))
         if in_body and (place.endplate_mm[body] < ENDPLATE_MM).mean() > ENDPLATE_SHARE:
             found.append((0.9, "lies under an endplate: a Schmorl node is possible"))
+        if expected.one_sided:
+            found.append((0.75, "first or last of the levels: the bone expected is known from one side only"))
     else:
         if in_body and (note := _surface_layer(mask, body, place, vertebra)):
-            found.append((0.45, note))
+            dense = float(hu[mask].mean()) > DENSE_LAYER_HU
+            found.append((0.9, note + ", but it is denser") if dense else (0.45, note))
         if not in_body and kind == "blastic":
             found.append((0.84, "lies in the arch, whose compact bone varies: arthrosis or load is possible"))
             if expected.one_sided and (place.kind[mask] == PEDICLE_KIND).mean() < PEDICLE_SHARE:
@@ -80,7 +88,8 @@ def look_alikes(
 
 def _surface_layer(mask: NDArray[np.bool_], body: NDArray[np.bool_], place: Place, vertebra: Vertebra) -> str:
     """The note on a dense layer under an endplate, with or without the rim; empty when it is none."""
-    if (place.endplate_mm[body] < ENDPLATE_MM).mean() <= ENDPLATE_SHARE:
+    near = (place.endplate_mm[body] < ENDPLATE_MM) & (np.abs(place.up[body]) > OFF_MIDDLE)
+    if near.mean() <= ENDPLATE_SHARE:
         return ""
     thickness = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=vertebra.parts.spacing_mm).max()
     on_surface = thickness < LAYER_MM and (place.depth_mm[body] <= CONTACT_MM).mean() > CONTACT_SHARE

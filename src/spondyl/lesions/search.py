@@ -1,7 +1,8 @@
 """Where the scan is better explained by tumour than by bone: a likelihood-ratio scan over small Gaussian windows.
 
-Each voxel's density is weighed under three hypotheses: bone of its place (`normal`), lytic tumour (soft tissue without
-trabeculae: only the scan's noise is left) and blastic tumour (mineral where marrow should be). The mean of the log
+Each voxel's density is weighed under four hypotheses: bone of its place (`normal`), lytic tumour (soft tissue without
+trabeculae: only the scan's noise is left), blastic tumour (mineral where marrow should be) and mixed tumour (a voxel is
+either, or both by parts). The mean of the log
 ratio over a window is the evidence a voxel of it gives for tumour, in nats; windows have the size of the smallest
 lesions sought.
 """
@@ -20,6 +21,9 @@ LYTIC_SD_HU = 15.0
 """Own choice: spread of soft tumours about `Expected.lytic_hu`; noise comes on top."""
 BLASTIC_HU, BLASTIC_SD_HU = 750.0, 220.0
 """Untreated osteoblastic metastases lie mostly below a mean of 885 HU [ulano2016]; denser counts as this dense."""
+MIXED_SHARE, MIXED_HU, MIXED_SD_HU = 0.6, 400.0, 250.0
+"""Own choice: of mixed tumour somewhat more than half holds mineral, in all degrees between soft and dense, as dense
+and soft parts are blurred into each other."""
 ODD_SHARE, ODD_HU = 0.02, 800.0
 """Own choice: of any tissue so much may have any density over this range: streaks, vessels, strands."""
 MOST_NATS = 4.0
@@ -34,7 +38,7 @@ PEAK_DEPTH_MM = (3.0, 1.2)
 
 
 def voxel_evidence(hu: NDArray[np.float32], place: Place, expected: Expected) -> dict[LesionType, NDArray[np.float32]]:
-    """Log ratio of 'lytic' and of 'blastic' tumour to bone by voxel, nats; 0 where not judged."""
+    """Log ratio of 'lytic', 'blastic' and 'mixed' tumour to bone by voxel, nats; 0 where not judged."""
     normal, spread = expected.field(place)
     known = np.isfinite(normal) & np.isfinite(spread)
     seen = hu[known]
@@ -43,6 +47,8 @@ def voxel_evidence(hu: NDArray[np.float32], place: Place, expected: Expected) ->
         "lytic": _log_density(seen, expected.lytic_hu, np.hypot(expected.noise_hu, LYTIC_SD_HU)),
         "blastic": _log_density(np.minimum(seen, BLASTIC_HU), BLASTIC_HU, BLASTIC_SD_HU),
     }
+    soft, dense = tumours["lytic"], _log_density(seen, MIXED_HU, MIXED_SD_HU)
+    tumours["mixed"] = np.logaddexp(soft + np.log(1 - MIXED_SHARE), dense + np.log(MIXED_SHARE))
     found = {kind: np.zeros(hu.shape, dtype=np.float32) for kind in tumours}
     for kind, tumour in tumours.items():
         found[kind][known] = np.clip(tumour - bone, -MOST_NATS, MOST_NATS)
