@@ -150,6 +150,15 @@ def test_what_a_lesion_broke_is_told_by_place():
     assert top.endplate_breached_share > 0.02
 
 
+def test_a_joint_is_involved_where_its_bone_is_held_not_where_a_lesion_is_near():
+    """A rib's head meets a thoracic body at its side, at the upper back corner."""
+    corner = (HALF[0] * 0.8, HALF[1] * 0.5, HALF[2] * 0.5)
+    for centre, sides in ((corner, ("left",)), ((corner[0], corner[1] - 6.0, corner[2]), ())):
+        ball = Ball(Level.T6, centre, 6.0, -110)
+        spine = make_spine(lesions=(ball,), spacing_mm=FINE, levels=(Level.T5, Level.T6, Level.T7))
+        assert described(spine, Level.T6).costovertebral_touched == sides
+
+
 def test_growth_into_the_canal_is_told_from_growth_outward():
     canal = described(spine_with(Ball(Level.L2, (0, 16, 0), 6, -110)))
     assert canal.canal_mm3 > 200

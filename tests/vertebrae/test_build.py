@@ -90,6 +90,19 @@ def test_a_cut_arch_is_named_and_the_body_still_built():
     assert whole[Level.L1].cut_parts == ()
 
 
+def test_a_part_whose_tip_grazes_the_edge_is_not_cut():
+    levels, ct, _ = voxelise(stack(dict.fromkeys(ROW, Bone())), margin=62.0)
+    stop = int(ct.to_index((0, 15 + 2 * 8 + 12, 0))[1])
+    cut = [v.crop((0, 0, 0), (ct.shape[0], stop, ct.shape[2])) for v in (levels.labels, ct)]
+    array = cut[0].array.copy()
+    edge = np.argwhere(array[:, -1] == int(Level.L1))
+    for i, k in edge[1:]:
+        array[i, -1, k] = 0
+    built, _ = build_vertebrae(LevelMap(cut[0].like(array, "label"), "verse"), cut[1])
+    assert len(edge) > 20
+    assert built[Level.L1].cut_parts == ()
+
+
 def test_a_vertebra_cut_through_its_laminae_is_refused():
     levels, ct, _ = voxelise(stack(dict.fromkeys(ROW, Bone())), margin=62.0)
     # The body's half depth, most of the canal's depth: the scan ends where the laminae close the canal.

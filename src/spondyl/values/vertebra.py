@@ -124,7 +124,7 @@ class Vertebra:
     subregion_source: str
     """'given' or 'shape'."""
     cut_parts: tuple[SubRegion, ...] = ()
-    """Parts that reach the outermost slice of the scan, so that some of them is missing."""
+    """Parts that the scan cuts, so that some of them is missing; one that only grazes its edge is whole."""
     form: BodyForm = field(default_factory=BodyForm)
     stance: Stance | None = None
     """None where its own endplates or walls could not be found."""
