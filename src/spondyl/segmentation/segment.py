@@ -150,7 +150,7 @@ def _result(
     doubts: list[tuple[Level | None, str]] = [(entry.level, doubt) for entry in levels for doubt in entry.doubts]
     if not sure:
         unsure = (
-            f"the levels' names are not sure: {_span_of(naming.levels[::-1])} fits little better than "
+            f"The levels' names are not sure: {_span_of(naming.levels[::-1])} fits little better than "
             f"{_span_of(other)}; give one level, as in --anchor L3=-214.5."
         )
         doubts.append((None, unsure))

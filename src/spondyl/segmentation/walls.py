@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from spondyl.segmentation.sampling import AIR_HU
 from spondyl.segmentation.straight import BACK_MM, SIDE_MM, Straight
 from spondyl.segmentation.tracking import track_line
 
@@ -17,6 +18,8 @@ BACK_WALL_MM = (2, 15)
 """Of the bodies' back, in front of the canal's middle. Own choice: half of canals 4 to 30 mm deep."""
 DEPTH_MM = (11, 46)
 """Of bodies from back to front. Own choice: C3 of a small woman to L5 of a tall man, with their osteophytes."""
+SOFT_HU = 40.0
+"""Of muscle; own choice for what lies outside the scan."""
 RESTS_ON = 4
 """Own choice: mm at the ends of what is seen that walls are not read in."""
 
@@ -33,7 +36,9 @@ class Walls:
 
 
 def find_walls(straight: Straight) -> Walls:
-    hu = np.clip(straight.hu[:, :, SIDE_MM - MIDDLE_MM : SIDE_MM + MIDDLE_MM + 1], -150, 500)
+    hu = straight.hu[:, :, SIDE_MM - MIDDLE_MM : SIDE_MM + MIDDLE_MM + 1]
+    # The scan's edge is no wall.
+    hu = np.where(hu <= AIR_HU, SOFT_HU, np.clip(hu, -150, 500))
     profile = ndimage.gaussian_filter(hu, (5, 1, 0)).mean(axis=2)
     rise = ndimage.gaussian_filter1d(profile, 1.0, axis=1, order=1)
     back = _back(rise)

@@ -86,6 +86,7 @@ def with_smooth_endplates(surface: BodySurface, body: Volume, frame: Frame) -> B
         top_mm=np.where(inside, top, np.nan),
         bottom_mm=np.where(inside, bottom, np.nan),
         sd_mm=np.sqrt(over**2 + under**2) / np.sqrt(12.0),
+        slice_mm=body.spacing_mm[_axis_along(body, frame)[0]],
     )
 
 
@@ -145,9 +146,8 @@ def line_ends(mask: Volume, frame: Frame, *, up: bool) -> tuple[NDArray[np.float
 
     Both (n, 3) in the frame; `up` or down.
     """
-    along = (mask.affine[:3, :3] / np.array(mask.spacing_mm)).T @ frame.axes[:, 2]
-    axis = int(np.argmax(np.abs(along)))
-    forward = (along[axis] > 0) == up
+    axis, along = _axis_along(mask, frame)
+    forward = (along > 0) == up
     lines = np.moveaxis(mask.array, axis, 2)
     n = lines.shape[2]
     last = n - 1 - np.argmax(lines[:, :, ::-1], axis=2) if forward else np.argmax(lines, axis=2)
@@ -156,6 +156,13 @@ def line_ends(mask: Volume, frame: Frame, *, up: bool) -> tuple[NDArray[np.float
     step = np.zeros(3)
     step[axis] = 1.0 if forward else -1.0
     return frame.to_local(mask.to_lps(index)), frame.to_local(mask.to_lps(index + step))
+
+
+def _axis_along(mask: Volume, frame: Frame) -> tuple[int, float]:
+    """The grid's axis closest to the frame's z, and the cosine between them."""
+    along = (mask.affine[:3, :3] / np.array(mask.spacing_mm)).T @ frame.axes[:, 2]
+    axis = int(np.argmax(np.abs(along)))
+    return axis, float(along[axis])
 
 
 def _holds(surface: BodySurface, columns: NDArray[np.bool_], points: NDArray[np.float64]) -> NDArray[np.bool_]:

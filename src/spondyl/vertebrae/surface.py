@@ -47,6 +47,8 @@ class BodySurface:
     """Back of the body at each z, near its midline; nan above and below it."""
     sd_mm: NDArray[np.float64] | None = None
     """Of the height of each column, as far as the voxels leave it open; None where no smooth plates were fitted."""
+    slice_mm: float = 0.0
+    """Voxel size along the body's axis, where smooth plates were fitted."""
 
     def side_walls_mm(self) -> tuple[Vector, Vector]:
         """Right and left wall (x) of each row of columns at mid-height; nan where there is none."""
