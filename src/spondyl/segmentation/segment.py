@@ -35,6 +35,8 @@ LEAST_SEEN = 0.1
 """Share of a body in the scan below which it is not labelled; own choice."""
 WHOLE = 0.9
 """Share of a body in the scan from which on it counts as whole; own choice."""
+COARSE = "These masks' edges are coarser than a trained network's: a lesion found along them may be an error of the mask; look."
+"""On a real scan without known lesions ten candidates were found on them, and one on a network's masks."""
 STEPS = 5
 
 
@@ -148,6 +150,8 @@ def _result(
         Confidence(level, named[level].seen, _doubts(named[level], sure)) for level in labelled.levels if level in named
     )
     doubts: list[tuple[Level | None, str]] = [(entry.level, doubt) for entry in levels for doubt in entry.doubts]
+    doubts.append((None, COARSE))
+    notes.append(COARSE)
     if not sure:
         unsure = (
             f"The levels' names are not sure: {_span_of(naming.levels[::-1])} fits little better than "
