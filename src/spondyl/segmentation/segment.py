@@ -35,7 +35,7 @@ LEAST_SEEN = 0.1
 """Share of a body in the scan below which it is not labelled; own choice."""
 WHOLE = 0.9
 """Share of a body in the scan from which on it counts as whole; own choice."""
-COARSE = "The edges of these masks are coarser than a trained network's: a lesion found along them may be an error of the mask."
+COARSE = "These masks are coarser than a trained network's: a lesion found along their edges may be an error of theirs."
 """On a real scan without known lesions ten candidates were found on them, and one on a network's masks."""
 STEPS = 5
 
