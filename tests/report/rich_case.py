@@ -77,7 +77,8 @@ def _with_compression(result: VertebraResult) -> VertebraResult:
         sac_area_mm2=171.0,
         escc_grade="1c",
         escc_possible=("1c", "2"),
-        escc_reason="Grade 1c: deformation of the thecal sac with abutment of the cord. Within a voxel 1c and 2 are possible.",
+        escc_reason="Grade 1c: deformation of the thecal sac with abutment of the cord. "
+        "Within a voxel 1c and 2 are possible.",
         compression=Compression(WORST_MM, False, 61.0, 0.24, 118.0, 0.31, 0.4, 0.95, 0.93, 0.01, 0.3, 0.5, 88.0),
         norms=(
             NormComparison("bony canal, front to back (a)", "mm", 15.1, 17.3, 1.1, "kjs2012canal", False),
