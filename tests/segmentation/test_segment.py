@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import demo_case, shared_data, tptbox_case
+from data import UTF8, demo_case, shared_data, tptbox_case
 from spondyl.anatomy.levels import Level
 from spondyl.core.errors import InputError
 from spondyl.core.volume import Volume
@@ -131,7 +131,8 @@ def test_the_command_writes_a_mask_and_a_picture(tmp_path):
     run = subprocess.run(
         [SPONDYL, "segment", ct, "--out", mask, "--preview", picture, "--anchor", "T9=-255"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        env=UTF8,
         check=False,
     )
     assert run.returncode == 0, run.stderr
@@ -149,7 +150,8 @@ def test_wrong_options_are_refused(tmp_path, options, said):
     run = subprocess.run(
         [SPONDYL, "segment", tmp_path / "ct.nii.gz", "--out", tmp_path / "mask.nii.gz", *options],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        env=UTF8,
         check=False,
     )
     assert run.returncode == 2

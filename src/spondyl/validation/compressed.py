@@ -23,7 +23,7 @@ GRADES = ("0", "1a", "1b", "1c", "2", "3")
 INNER = 4
 """Levels with a lesion; one more on each side may be cut."""
 FIRST, LAST = Level.C3, Level.T12
-"""Own choice: the levels beside which a cord surely runs."""
+"""Own choice: the levels beside which a cord runs, in so far as they lie above this person's conus."""
 PLACES = (Place.POSTERIOR, Place.PEDICLE_LEFT, Place.PEDICLE_RIGHT, Place.LAMINA_LEFT, Place.LAMINA_RIGHT)
 OPPOSITE = {
     Place.POSTERIOR: Place.LAMINA_LEFT,
@@ -49,6 +49,7 @@ def compressed_spec(seed: int, number: int) -> PhantomSpec:
     row = row_of(usual.spine.variant)
     low = row.index(FIRST)
     high = row.index(LAST) if LAST in row else row.index(Level.L1) - 1
+    high = min(high, row.index(usual.spine.conus) - 1)
     start = int(rng.integers(low, high - INNER + 2))
     inner = row[start : start + INNER]
     thickness = float(rng.choice(SLICES_MM))
