@@ -115,3 +115,15 @@ def test_what_is_not_right_is_told_as_open_wrong_or_not_scored(
 
 
 ITEMS = ("location", "lesion", "alignment", "collapse", "posterolateral")
+
+
+@pytest.mark.parametrize(("kind", "count"), [("phantom", 1), ("compressed", 1), ("scan", 0)])
+def test_canals_of_phantoms_count_those_with_tumour_at_most_levels_too(kind: str, count: int) -> None:
+    found = {"canal": {"pedicle_area_mm2": 206.0, "escc": "1b", "escc_possible": ["1b", "1c"]}}
+    level = {"truth": {"canal": {"area_mm2": 200.0, "escc": "1c"}}, "alone": found, "labelled": found}
+    lines = {line.name: line for line in tables.canal_lines([{**record(), "kind": kind, "levels": {"T8": level}}])}
+    assert [lines[name].count for name in ("area within 5 %", "ESCC grade right")] == [count, count]
+    if count:
+        assert lines["area within 5 %"].value == 1
+        assert lines["ESCC grade right"].value == 0
+        assert lines["true ESCC grade among those possible"].value == 1

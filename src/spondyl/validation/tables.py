@@ -143,7 +143,7 @@ def _levels(records: Sequence[Record], how: str) -> list[tuple[Record, Record]]:
     return [
         (level, level[how])
         for record in usable(records)
-        if record["kind"] == "phantom"
+        if record["kind"] != "scan"
         for level in record["levels"].values()
         if how in level
     ]
