@@ -19,6 +19,8 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.S | re.M)
 
 
+FILES = ("MASK.nii.gz", "LOOK.png", "page.html")
+"""Files that commands write, as the README names them."""
 COMMANDS = [line.partition("#")[0].strip() for block in blocks("sh") for line in block.splitlines() if line.strip()]
 
 
@@ -42,11 +44,16 @@ def test_command(command: str, tmp_path: Path):
     if words[0] == "spondyl":
         ct, mask, _ = tptbox_case()
         places = {"CT": str(ct), "MASK": str(mask), "DIR": str(tmp_path / "out")}
+        places |= {name: str(tmp_path / name) for name in FILES}
         words = [str(Path(sys.executable).with_name("spondyl")), *(places.get(word, word) for word in words[1:])]
     run = subprocess.run(words, cwd=ROOT, capture_output=True, encoding="utf-8", env=UTF8, timeout=900, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    if "--out" in words or words[:2] == ["make", "demo"]:
+    named = [name for name in FILES if str(tmp_path / name) in words]
+    assert all((tmp_path / name).stat().st_size > 1000 for name in named)
+    if str(tmp_path / "out") in words or words[:2] == ["make", "demo"]:
         made = {"strength": "strength.html", "phantom": "truth.json", "implant": "truth.json"}
+        if words[1:3] == ["simulate", "patient"]:
+            made["simulate"] = "life.png"
         assert (tmp_path / "out" / made.get(words[1], "report.html")).is_file()
     if words[:2] == ["make", "demo"]:
         assert (tmp_path / "strength" / "strength.html").is_file()
